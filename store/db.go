@@ -1,0 +1,198 @@
+// Package store keeps what Efface knows: sealed profiles, deletion requests
+// and the log of both, in two SQLite files without a common commit.
+//
+// An exported method of [DB] is one transaction, or one read.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// The files of a data directory, unless [Options] place them elsewhere.
+const (
+	databaseFile = "efface.db"
+	keyringFile  = "keyring.db"
+	masterFile   = "master.key"
+	lockFile     = "efface.lock"
+)
+
+// Options say where a store is and how it behaves.
+type Options struct {
+	Dir       string
+	MasterKey string        // "" is master.key in Dir
+	Keyring   string        // "" is keyring.db in Dir
+	Clock     erasure.Clock // nil is the machine's
+	// CancelWindow is for how long a request made through this DB may be
+	// cancelled; zero is 24 hours.
+	CancelWindow time.Duration
+	// SuppressFor is how long a suppression lasts; zero is 3 years.
+	SuppressFor time.Duration
+	// Serve is set by the one server of a directory: it takes the lock and
+	// brings an older store up to date.
+	Serve bool
+	// CommitLimit is how many writes share a commit at most; zero is 512.
+	CommitLimit int
+	Logger      *slog.Logger
+}
+
+func (o *Options) fill() {
+	if o.MasterKey == "" {
+		o.MasterKey = filepath.Join(o.Dir, masterFile)
+	}
+	if o.Keyring == "" {
+		o.Keyring = filepath.Join(o.Dir, keyringFile)
+	}
+	if o.Clock == nil {
+		o.Clock = SystemClock{}
+	}
+	if o.CancelWindow == 0 {
+		o.CancelWindow = 24 * time.Hour
+	}
+	if o.SuppressFor == 0 {
+		o.SuppressFor = 3 * 365 * 24 * time.Hour
+	}
+	if o.CommitLimit == 0 {
+		o.CommitLimit = 512
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// DB is an open store. It is safe for concurrent use.
+type DB struct {
+	options Options
+	log     *slog.Logger
+	lock    *os.File
+	id      [16]byte // the store's
+
+	reads   *sql.DB // single statements only; a reader never holds a transaction
+	writes  *writer
+	keyring *seal.Keyring
+	keys    *seal.Pool // made ahead
+	secrets secrets
+
+	region regionCache
+	names  names
+	used   keyUse
+
+	beat  sync.Mutex
+	since erasure.Heartbeat // what the store's time is reckoned from
+}
+
+// Open opens the store in a directory and makes a new one where there is
+// none. What stops it is an [erasure.Error] whose sentence says what to do.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	o.fill()
+	db := &DB{options: o, log: o.Logger}
+	if err := db.open(ctx); err != nil {
+		return nil, errors.Join(openError(o, err), db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context) error {
+	if err := makeDir(db.options.Dir); err != nil {
+		return err
+	}
+	if db.options.Serve {
+		lock, err := lockDir(filepath.Join(db.options.Dir, lockFile))
+		if err != nil {
+			return err
+		}
+		db.lock = lock
+	}
+	path := filepath.Join(db.options.Dir, databaseFile)
+	master, err := db.loadMaster(path)
+	if err != nil {
+		return err
+	}
+	if err := db.openDatabase(ctx, path); err != nil {
+		return err
+	}
+	if db.keyring, err = seal.OpenKeyring(db.options.Keyring, master, db.id); err != nil {
+		return err
+	}
+	db.keys = db.keyring.NewPool(keysAhead, func() time.Duration { return db.options.Clock.Now().Boottime })
+	return db.loadSecrets(ctx)
+}
+
+// keysAhead is how many data keys are kept ready, so that making them durable
+// costs no write a commit of its own.
+const keysAhead = 2048
+
+// A key file is made with a new store only: beside an old one its absence is
+// a mistake that a new key would hide.
+func (db *DB) loadMaster(database string) (seal.Master, error) {
+	_, err := os.Stat(database)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(db.options.MasterKey); errors.Is(err, fs.ErrNotExist) {
+			return seal.CreateMaster(db.options.MasterKey)
+		}
+	}
+	return seal.LoadMaster(db.options.MasterKey)
+}
+
+func (db *DB) openDatabase(ctx context.Context, path string) error {
+	var err error
+	if db.writes, err = openWriter(ctx, path, db); err != nil {
+		return err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	if db.reads, err = seal.OpenReads(path); err != nil {
+		return err
+	}
+	if err := db.reads.QueryRowContext(ctx, `SELECT store_id FROM store`).Scan(scan16(&db.id)); err != nil {
+		return fmt.Errorf("reading the store's id: %w", err)
+	}
+	if err := db.startClock(ctx); err != nil {
+		return err
+	}
+	db.writes.start()
+	return nil
+}
+
+// Close waits for the writes that were accepted and closes the files.
+func (db *DB) Close() error {
+	var errs []error
+	if db.writes != nil {
+		errs = append(errs, db.writes.close())
+	}
+	if db.reads != nil {
+		errs = append(errs, db.reads.Close())
+	}
+	if db.keys != nil {
+		db.keys.Close()
+	}
+	if db.keyring != nil {
+		errs = append(errs, db.keyring.Close())
+	}
+	if db.lock != nil {
+		errs = append(errs, db.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// write runs fn in a savepoint of a commit that it may share with others, and
+// returns once that commit is durable. fn may run twice, so it must do nothing
+// outside the transaction but assign its results.
+func (db *DB) write(ctx context.Context, fn func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return db.writes.do(fn)
+}

@@ -1,0 +1,162 @@
+package erasure
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// EntryVersion is the form of a log entry that this program writes.
+const EntryVersion = 1
+
+// Kind is what a log entry tells.
+type Kind string
+
+// The kinds of log entry.
+const (
+	RequestCreated   Kind = "request.created"
+	RequestAttached  Kind = "request.attached" // a waiting request found its profile
+	RequestJoined    Kind = "request.joined"   // a waiting request met another one on its profile
+	RequestCancelled Kind = "request.cancelled"
+	RequestClaimed   Kind = "request.claimed"
+	KeysDestroyed    Kind = "request.keys_destroyed"
+	RequestFailed    Kind = "request.failed"
+	RequestRetried   Kind = "request.retried"
+	RequestCompleted Kind = "request.completed"
+	ProfileViewed    Kind = "profile.viewed"
+	ProfileMerged    Kind = "profile.merged"
+	LogsExported     Kind = "logs.exported"
+	SignedIn         Kind = "operator.signed_in"
+	OperatorCreated  Kind = "operator.created"
+	OperatorChanged  Kind = "operator.changed" // role, password or standing
+	KeyCreated       Kind = "key.created"
+	KeyRevoked       Kind = "key.revoked"
+)
+
+// Entry is one line of the deletion log. In the clear it holds only random
+// ids that exist nowhere outside Efface; what says something of a person is
+// Subject, a salted HMAC. The salt and value are kept sealed beside it, under
+// a key that dies with the person.
+type Entry struct {
+	Index     int64
+	Time      time.Time
+	Kind      Kind
+	Request   *RequestID
+	Batch     *BatchID
+	From, To  State
+	Origin    Origin
+	Reference string
+	Actor     Actor
+	Counts    *Counts
+	Subject   *Subject
+	Keys      [][16]byte  // of an erasure: the ids of the keys destroyed
+	Profiles  []uuid.UUID // of a merge: the User IDs joined, the one that stays first
+	Target    *uuid.UUID  // the operator or API key that the entry is about
+}
+
+// Counts are numbers of things found or erased.
+type Counts struct {
+	Identifiers int `json:"identifiers"`
+	Records     int `json:"records"`
+	Keys        int `json:"keys,omitzero"`
+}
+
+// Subject is whom an entry is about, to be stored as HMAC-SHA-256(Salt, Value).
+type Subject struct {
+	Salt  [32]byte
+	Value string
+}
+
+// NewSubject salts a value anew.
+func NewSubject(value string) *Subject {
+	s := &Subject{Value: value}
+	rand.Read(s.Salt[:])
+	return s
+}
+
+// MAC returns the digest that stands in the entry, in hex.
+func (s *Subject) MAC() string {
+	m := hmac.New(sha256.New, s.Salt[:])
+	m.Write([]byte(s.Value))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// wireEntry is the entry's JSON. Members keep their names for ever; the order
+// is the canonical form's own.
+type wireEntry struct {
+	Version   int         `json:"v"`
+	Index     int64       `json:"index"`
+	Time      string      `json:"time"`
+	Nonce     string      `json:"nonce"`
+	Kind      Kind        `json:"kind"`
+	Request   string      `json:"request,omitempty"`
+	Batch     string      `json:"batch,omitempty"`
+	From      State       `json:"from,omitempty"`
+	To        State       `json:"to,omitempty"`
+	Origin    Origin      `json:"origin,omitempty"`
+	Reference string      `json:"reference,omitempty"`
+	Actor     string      `json:"actor"`
+	Counts    *Counts     `json:"counts,omitempty"`
+	Subject   string      `json:"subject,omitempty"`
+	Keys      []string    `json:"keys,omitempty"`
+	Profiles  []uuid.UUID `json:"profiles,omitempty"`
+	Target    *uuid.UUID  `json:"target,omitempty"`
+}
+
+// Canonical returns the entry as canonical JSON (RFC 8785) with a fresh nonce:
+// the exact bytes that are kept and hashed. Each call gives other bytes.
+func (e *Entry) Canonical() ([]byte, error) {
+	var nonce [16]byte
+	rand.Read(nonce[:])
+	w := wireEntry{
+		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
+		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind, From: e.From, To: e.To, Origin: e.Origin,
+		Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
+	}
+	if e.Request != nil {
+		w.Request = e.Request.String()
+	}
+	if e.Batch != nil {
+		w.Batch = e.Batch.String()
+	}
+	if e.Subject != nil {
+		w.Subject = e.Subject.MAC()
+	}
+	for _, k := range e.Keys {
+		w.Keys = append(w.Keys, hex.EncodeToString(k[:]))
+	}
+	b, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	v := jsontext.Value(b)
+	if err := v.Canonicalize(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// EntryHash is the hash kept of an entry's bytes: the leaf hash of RFC 6962.
+func EntryHash(entry []byte) [32]byte { return [32]byte(tlog.RecordHash(entry)) }
+
+// Activity is a log entry as the Activity page shows it.
+type Activity struct {
+	Index   int64
+	Time    time.Time
+	Kind    Kind
+	Request *RequestID
+	Actor   string // the operator's e-mail, "key:NAME" or "system"
+	// EffaceID is the profile that the entry was about, for as long as the
+	// person exists.
+	EffaceID *uuid.UUID
+	From, To State
+	Origin   Origin
+	Dropped  bool // the content went after its retention; only the hash is left
+}

@@ -1,0 +1,116 @@
+// Package erasure holds the words of the domain: profiles, identifiers,
+// deletion requests and their states, log entries, operators and API keys,
+// and the pure rules between them. It knows neither SQL nor HTTP.
+package erasure
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Table says what a profile is about. The word is Lytics'.
+type Table string
+
+// The two tables.
+const (
+	User  Table = "user"
+	Group Table = "group"
+)
+
+// ParseTable reads a table's name; the empty string is [User].
+func ParseTable(s string) (Table, error) {
+	switch Table(s) {
+	case "", User:
+		return User, nil
+	case Group:
+		return Group, nil
+	}
+	return "", Errorf(CodeInvalid, "Choose the table %q or %q.", User, Group)
+}
+
+// Identifier is a key and a value, such as email = ann@example.com, that
+// leads to a profile. Value is as it was given; Region is an optional
+// ISO 3166 country for a phone number in its national form.
+type Identifier struct {
+	Table  Table
+	Key    string
+	Value  string
+	Region string
+}
+
+// Profile is what may be shown of a person or an account. Its identifiers
+// are opened for the one answer they are shown in.
+type Profile struct {
+	EffaceID    uuid.UUID
+	Former      []uuid.UUID // User IDs that led to profiles merged into this one
+	Table       Table
+	CreatedAt   time.Time
+	Identifiers []HeldIdentifier
+	Sources     []Source
+	Records     int      // events kept, over all sources
+	Open        *Request // the open deletion request, if there is one
+}
+
+// HeldIdentifier is an identifier of a profile as its source gave it.
+type HeldIdentifier struct {
+	Key    string
+	Value  string
+	Source string
+	Shared bool // it also leads to another profile
+}
+
+// Source is what one source told of a profile: one fragment's counts.
+type Source struct {
+	Name        string
+	Identifiers int
+	Traits      int
+	Records     int
+	FirstAt     time.Time // of its earliest call; by Efface's clock
+	LastAt      time.Time
+}
+
+// Origin is the door a request came by.
+type Origin string
+
+// The doors.
+const (
+	Console      Origin = "console"
+	API          Origin = "api"
+	CustomerLabs Origin = "customerlabs"
+	Lytics       Origin = "lytics"
+	CleverTap    Origin = "clevertap"
+	June         Origin = "june"
+)
+
+// Origins lists every door in the order pages show them.
+var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap, June}
+
+// ActorKind says what kind of actor an [Actor] is.
+type ActorKind string
+
+// The kinds of actor.
+const (
+	ByOperator ActorKind = "operator"
+	ByKey      ActorKind = "key"
+	BySystem   ActorKind = "system" // the runner, a sweep, or a command at the terminal
+)
+
+// Actor is who did something: an operator or an API key by its random id,
+// never by name or e-mail. ID is the zero UUID for [BySystem].
+type Actor struct {
+	Kind ActorKind
+	ID   uuid.UUID
+}
+
+// System is the actor for what Efface does of itself.
+var System = Actor{Kind: BySystem}
+
+// String gives the form used in log entries: the kind, a colon and the id.
+func (a Actor) String() string {
+	if a.Kind == BySystem {
+		return string(BySystem)
+	}
+	return fmt.Sprintf("%s:%s", a.Kind, a.ID)
+}

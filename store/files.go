@@ -1,0 +1,72 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// makeDir makes the data directory, for its owner alone whatever the umask.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// lockDir takes the lock that the one server of a directory holds for as long
+// as it runs. The system gives it up when the process ends, however it ends.
+func lockDir(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, errors.Join(erasure.Errorf(erasure.CodeConflict,
+			"Another efface serve runs on this directory; stop it, or give this one another --data."), f.Close())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openError turns what stops an Open into a sentence that says what to do.
+func openError(o Options, err error) error {
+	var sentence *erasure.Error
+	var lite sqlite3.Error
+	switch {
+	case errors.As(err, &sentence):
+		return sentence
+	case errors.Is(err, seal.ErrMaster):
+		return erasure.Errorf(erasure.CodeConflict,
+			"The master key %s does not fit this store; put the key that the store was made with in its place.", o.MasterKey)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
+		errors.As(err, &lite) && (lite.Code == sqlite3.ErrReadonly || lite.Code == sqlite3.ErrCantOpen || lite.Code == sqlite3.ErrPerm):
+		return erasure.Errorf(erasure.CodeInvalid,
+			"Efface cannot write in %s; give its user the right to, or name another directory with --data.", o.Dir)
+	case isFull(err):
+		return erasure.Errorf(erasure.CodeInvalid, "The disk that holds %s is full; make room on it and start again.", o.Dir)
+	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrNotADB || lite.Code == sqlite3.ErrCorrupt):
+		return erasure.Errorf(erasure.CodeInvalid, "The store in %s is damaged; restore it from a backup.", o.Dir)
+	}
+	return fmt.Errorf("opening the store: %w", err)
+}
+
+// isFull reports whether an error means that the disk is full.
+func isFull(err error) bool {
+	var lite sqlite3.Error
+	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &lite) && lite.Code == sqlite3.ErrFull
+}

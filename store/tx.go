@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// tx is one write inside a commit that others may share. It has one reading
+// of the clock.
+type tx struct {
+	w   *writer
+	db  *DB
+	now time.Time         // the wall clock's
+	hb  erasure.Heartbeat // hb.Store is the store's time
+
+	entries []pendingEntry
+	opened  map[seal.Ref]seal.Key // keys read in this transaction
+	// err is the first error of a statement. Nothing runs after it, for
+	// SQLite may have left the transaction, and what ran then would be
+	// committed on its own.
+	err error
+}
+
+func newTx(w *writer) *tx {
+	now, hb := w.db.now()
+	return &tx{w: w, db: w.db, now: now, hb: hb, opened: map[seal.Ref]seal.Key{}}
+}
+
+func (t *tx) mark() int { return len(t.entries) }
+
+func (t *tx) reset(mark int) {
+	t.entries = t.entries[:mark]
+	t.err = nil
+}
+
+// finish numbers and writes the log entries, after the last savepoint and
+// before COMMIT, and notes the store's time with them.
+func (t *tx) finish() error {
+	if err := t.writeEntries(); err != nil {
+		return err
+	}
+	return t.writeHeartbeat()
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	s, err := t.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.Exec(args...)
+	if err != nil {
+		return 0, t.fail(err)
+	}
+	n, err := r.RowsAffected()
+	return n, t.fail(err)
+}
+
+// insert runs an INSERT and returns the row's number.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	s, err := t.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.Exec(args...)
+	if err != nil {
+		return 0, t.fail(err)
+	}
+	id, err := r.LastInsertId()
+	return id, t.fail(err)
+}
+
+// row reads one row; its Scan gives sql.ErrNoRows where there is none.
+func (t *tx) row(query string, args ...any) row {
+	s, err := t.prepare(query)
+	if err != nil {
+		return row{t: t, err: err}
+	}
+	return row{t: t, row: s.QueryRow(args...)}
+}
+
+type row struct {
+	t   *tx
+	row *sql.Row
+	err error
+}
+
+// Scan copies the row's columns.
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	err := r.row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return r.t.fail(err)
+}
+
+// each calls fn for every row. fn must not run statements that change what
+// is being read.
+func (t *tx) each(fn func(scan func(...any) error) error, query string, args ...any) error {
+	s, err := t.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return t.fail(err)
+	}
+	return t.fail(eachRow(rows, fn))
+}
+
+func eachRow(rows *sql.Rows, fn func(scan func(...any) error) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+func (t *tx) prepare(query string) (*sql.Stmt, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	s, err := t.w.prepare(query)
+	return s, t.fail(err)
+}
+
+func (t *tx) fail(err error) error {
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	return err
+}
+
+// key opens a data key, once a transaction.
+func (t *tx) key(ref seal.Ref) (seal.Key, error) {
+	if k, ok := t.opened[ref]; ok {
+		return k, nil
+	}
+	k, err := t.db.keyring.Key(context.Background(), ref)
+	if err == nil {
+		t.opened[ref] = k
+	}
+	return k, err
+}

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/efface/efface/store/seal"
+)
+
+// writer is the one connection that writes. Writes queue on it; those that
+// wait while a commit is under way share the next one, each in a savepoint.
+type writer struct {
+	db    *DB
+	pool  *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+
+	queue   chan *job
+	done    sync.WaitGroup
+	closing sync.RWMutex // held for reading while a job is put in the queue
+	closed  bool
+}
+
+type job struct {
+	run  func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+// errLost says that SQLite gave the transaction up: nothing of it is kept,
+// released savepoints included.
+var errLost = errors.New("the transaction was lost")
+
+var errClosed = errors.New("the store is closed")
+
+func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
+	pool, err := seal.OpenWrites(path)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &writer{
+		db: db, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{},
+		queue: make(chan *job, db.options.CommitLimit),
+	}, nil
+}
+
+// alone runs a write before the loop has started.
+func (w *writer) alone(fn func(*tx) error) error {
+	j := &job{run: fn}
+	return errors.Join(w.try([]*job{j}), j.err)
+}
+
+func (w *writer) start() { w.done.Go(w.loop) }
+
+func (w *writer) do(fn func(*tx) error) error {
+	j := &job{run: fn, done: make(chan struct{})}
+	if !w.enqueue(j) {
+		return errClosed
+	}
+	<-j.done
+	return j.err
+}
+
+func (w *writer) enqueue(j *job) bool {
+	w.closing.RLock()
+	defer w.closing.RUnlock()
+	if w.closed {
+		return false
+	}
+	w.queue <- j
+	return true
+}
+
+func (w *writer) loop() {
+	for first := range w.queue {
+		w.commit(w.gather(first))
+	}
+}
+
+func (w *writer) gather(first *job) []*job {
+	group := []*job{first}
+	for len(group) < w.db.options.CommitLimit {
+		select {
+		case j, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs a group in one transaction and answers it. Where that is lost,
+// the jobs run again one by one, so that one of them cannot spoil the others.
+func (w *writer) commit(group []*job) {
+	err := w.try(group)
+	if err != nil && len(group) > 1 {
+		for i := range group {
+			if err := w.try(group[i : i+1]); err != nil {
+				group[i].err = err
+			}
+		}
+	} else if err != nil {
+		group[0].err = err
+	}
+	for _, j := range group {
+		close(j.done)
+	}
+}
+
+// try commits a group with its log entries. On an error nothing is kept.
+func (w *writer) try(group []*job) error {
+	if err := w.statement("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("beginning a write: %w", err)
+	}
+	t := newTx(w)
+	kept, err := w.runAll(t, group)
+	if err == nil && kept == 0 {
+		return w.abandon()
+	}
+	if err == nil {
+		err = t.finish()
+	}
+	if err == nil {
+		err = w.statement("COMMIT")
+	}
+	if err != nil {
+		return errors.Join(err, w.abandon())
+	}
+	return nil
+}
+
+// runAll runs each job in a savepoint and counts those that are kept.
+func (w *writer) runAll(t *tx, group []*job) (kept int, err error) {
+	for _, j := range group {
+		if err := w.statement("SAVEPOINT write"); err != nil {
+			return 0, err
+		}
+		mark := t.mark()
+		if j.err = runJob(t, j); j.err != nil {
+			t.reset(mark)
+			if open, err := w.inTransaction(); err != nil || !open {
+				return 0, errors.Join(errLost, err, j.err)
+			}
+			if err := w.statement("ROLLBACK TO write"); err != nil {
+				return 0, errors.Join(errLost, err, j.err)
+			}
+		} else {
+			kept++
+		}
+		if err := w.statement("RELEASE write"); err != nil {
+			return 0, errors.Join(errLost, err, j.err)
+		}
+	}
+	return kept, nil
+}
+
+func runJob(t *tx, j *job) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a write: %v\n%s", r, debug.Stack())
+		}
+	}()
+	if err := j.run(t); err != nil {
+		return err
+	}
+	return t.err // a statement's error that the job did not return
+}
+
+// abandon leaves no transaction open. After some errors SQLite has rolled back
+// by itself, and another ROLLBACK would be an error of its own.
+func (w *writer) abandon() error {
+	open, err := w.inTransaction()
+	if err != nil || !open {
+		return err
+	}
+	return w.statement("ROLLBACK")
+}
+
+func (w *writer) inTransaction() (open bool, err error) {
+	err = w.conn.Raw(func(c any) error {
+		open = !c.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return open, err
+}
+
+// statement runs one without parameters. A client that goes away must not
+// interrupt it, for that rolls the whole transaction back.
+func (w *writer) statement(query string) error {
+	s, err := w.prepare(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.Exec()
+	return err
+}
+
+func (w *writer) prepare(query string) (*sql.Stmt, error) {
+	if s, ok := w.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
+
+func (w *writer) close() error {
+	w.closing.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.closing.Unlock()
+	w.done.Wait()
+	var errs []error
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.pool.Close())...)
+}
