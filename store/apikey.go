@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// keyPrefix lets scanners for leaked secrets know a key of Efface.
+const keyPrefix = "efk_"
+
+const nameLength = 64
+
+// NewKey is an API key to be made.
+type NewKey struct {
+	Name      string
+	Scopes    []erasure.Scope
+	AccountID string        // of a CleverTap key, and of no other
+	Expires   time.Duration // from now; zero is never
+}
+
+func (n NewKey) check() error {
+	switch {
+	case n.Name == "" || utf8.RuneCountInString(n.Name) > nameLength || !plain(n.Name):
+		return erasure.Errorf(erasure.CodeInvalid, "Give the key a name of 1 to %d visible characters.", nameLength).In("name")
+	case len(n.Scopes) == 0:
+		return erasure.Errorf(erasure.CodeInvalid, "Choose at least one scope.").In("scope")
+	case n.Expires < 0:
+		return erasure.Errorf(erasure.CodeInvalid, "Choose an expiry that is not past.").In("expires")
+	}
+	for _, s := range n.Scopes {
+		if !slices.Contains(erasure.Scopes, s) {
+			return erasure.Errorf(erasure.CodeInvalid, "Choose scopes from the list.").In("scope")
+		}
+	}
+	clevertap := slices.Contains(n.Scopes, erasure.ScopeCleverTap)
+	switch {
+	case clevertap && n.AccountID == "":
+		return erasure.Errorf(erasure.CodeInvalid, "Give the account id that CleverTap scripts send with the passcode.").In("account_id")
+	case !clevertap && n.AccountID != "":
+		return erasure.Errorf(erasure.CodeInvalid, "Leave the account id out: only a key of the scope clevertap has one.").In("account_id")
+	case len(n.AccountID) > nameLength || !plain(n.AccountID):
+		return erasure.Errorf(erasure.CodeInvalid, "Give an account id of at most %d visible characters.", nameLength).In("account_id")
+	}
+	return nil
+}
+
+// plain reports whether s shows as what it is.
+func plain(s string) bool {
+	return utf8.ValidString(s) && strings.TrimSpace(s) == s &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) && r != ' ' })
+}
+
+// CreateKey makes an API key. token is the key itself, which nothing can show
+// again.
+func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (token string, k erasure.APIKey, err error) {
+	if err := n.check(); err != nil {
+		return "", k, err
+	}
+	scopes := slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
+	err = db.write(ctx, func(t *tx) error {
+		token = keyPrefix + newToken()
+		k = erasure.APIKey{ID: uuid.New(), Name: n.Name, Scopes: scopes, AccountID: n.AccountID, CreatedAt: t.now.UTC()}
+		var expires int64
+		if n.Expires > 0 {
+			k.ExpiresAt = k.CreatedAt.Add(n.Expires)
+			expires = k.ExpiresAt.UnixMilli()
+		}
+		rows, err := t.exec(`INSERT INTO api_keys (id, name, hash, scopes, account_id, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			k.ID[:], k.Name, tokenHash(token), joinScopes(scopes), k.AccountID, t.now.UnixMilli(), expires)
+		if err != nil {
+			return fmt.Errorf("creating an API key: %w", err)
+		}
+		if rows == 0 {
+			return erasure.Errorf(erasure.CodeConflict, "Choose another name, or revoke the key that has this one.").In("name")
+		}
+		t.log(erasure.Entry{Kind: erasure.KeyCreated, Actor: actor, Target: &k.ID})
+		return nil
+	})
+	return token, k, err
+}
+
+func joinScopes(scopes []erasure.Scope) string {
+	var words []string
+	for _, s := range scopes {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, ",")
+}
+
+const keyColumns = `id, name, scopes, account_id, created_at, expires_at, revoked_at, last_used`
+
+func scanKey(scan func(...any) error) (k erasure.APIKey, err error) {
+	var scopes string
+	err = scan(scan16(&k.ID), &k.Name, &scopes, &k.AccountID, scanTime(&k.CreatedAt), scanTime(&k.ExpiresAt),
+		scanTime(&k.RevokedAt), scanTime(&k.LastUsed))
+	for s := range strings.SplitSeq(scopes, ",") {
+		k.Scopes = append(k.Scopes, erasure.Scope(s))
+	}
+	return k, err
+}
+
+// Keys lists every API key, live ones first, by name.
+func (db *DB) Keys(ctx context.Context) (all []erasure.APIKey, err error) {
+	rows, err := db.reads.QueryContext(ctx, `SELECT `+keyColumns+` FROM api_keys ORDER BY revoked_at <> 0, name, created_at`)
+	if err != nil {
+		return nil, fmt.Errorf("listing API keys: %w", err)
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		k, err := scanKey(scan)
+		all = append(all, k)
+		return err
+	})
+	return all, err
+}
+
+var errNoKey = erasure.Errorf(erasure.CodeUnauthorized, "Give a key that is neither revoked nor expired.")
+
+// KeyByToken reads the live key that a script presented, by one look at an
+// index, and notes that it was used: see [DB.FlushKeyUse].
+func (db *DB) KeyByToken(ctx context.Context, token string) (erasure.APIKey, error) {
+	if !strings.HasPrefix(token, keyPrefix) {
+		return erasure.APIKey{}, errNoKey
+	}
+	now, _ := db.now()
+	k, err := scanKey(db.reads.QueryRowContext(ctx, `SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, tokenHash(token)).Scan)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (!k.RevokedAt.IsZero() || !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)) {
+		return erasure.APIKey{}, errNoKey
+	}
+	if err != nil {
+		return erasure.APIKey{}, fmt.Errorf("reading an API key: %w", err)
+	}
+	db.used.note(k, now)
+	return k, nil
+}
+
+// RevokeKey ends a live key, named by its name or its id, at once.
+func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID string) error {
+	id, err := uuid.Parse(nameOrID)
+	if err != nil {
+		id = uuid.Nil
+	}
+	return db.write(ctx, func(t *tx) error {
+		var revoked uuid.UUID
+		err := t.row(`UPDATE api_keys SET revoked_at = $1 WHERE revoked_at = 0 AND (id = $2 OR name = $3) RETURNING id`,
+			t.now.UnixMilli(), id[:], nameOrID).Scan(scan16(&revoked))
+		if errors.Is(err, sql.ErrNoRows) {
+			return erasure.Errorf(erasure.CodeNotFound, "There is no such live key: look at the list of keys.")
+		}
+		if err != nil {
+			return fmt.Errorf("revoking an API key: %w", err)
+		}
+		t.log(erasure.Entry{Kind: erasure.KeyRevoked, Actor: actor, Target: &revoked})
+		return nil
+	})
+}
