@@ -1,0 +1,169 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// wireCall is a call as the Segment spec has it. Members that it does not name
+// are passed over.
+type wireCall struct {
+	Type              string         `json:"type"`
+	MessageID         string         `json:"messageId"`
+	UserID            string         `json:"userId"`
+	AnonymousID       string         `json:"anonymousId"`
+	PreviousID        string         `json:"previousId"`
+	GroupID           string         `json:"groupId"`
+	Event             string         `json:"event"`
+	Name              string         `json:"name"`
+	Category          string         `json:"category"`
+	Timestamp         string         `json:"timestamp"`
+	OriginalTimestamp string         `json:"originalTimestamp"`
+	Properties        jsontext.Value `json:"properties"`
+	Traits            traits         `json:"traits"`
+	Context           jsontext.Value `json:"context"`
+}
+
+type traits map[string]jsontext.Value
+
+// MessageIDLength is how long a messageId may be, in bytes.
+const MessageIDLength = 255
+
+// ParseCall reads one Segment-spec call, without a source. Its errors are
+// [erasure.Error]s; a call that is refused has told nothing.
+func ParseCall(raw []byte) (Call, error) {
+	w, err := readWire(raw)
+	if err != nil {
+		return Call{}, err
+	}
+	at, err := w.at()
+	if err != nil {
+		return Call{}, err
+	}
+	ctx, err := readContext(w.Context)
+	if err != nil {
+		return Call{}, err
+	}
+	c := Call{Kind: Kind(w.Type), Table: erasure.User, MessageID: w.MessageID, At: at}
+	if err := c.fill(w, ctx); err != nil {
+		return Call{}, err
+	}
+	return c, nil
+}
+
+func readWire(raw []byte) (*wireCall, error) {
+	if len(raw) > EventSize {
+		return nil, refuse("Shorten the event to %d bytes.", EventSize)
+	}
+	if err := checkStrict(raw); err != nil {
+		return nil, err
+	}
+	if err := checkNamesOf(raw); err != nil {
+		return nil, err
+	}
+	var w wireCall
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return nil, typeError(err)
+	}
+	if w.Context.Kind() == 'n' {
+		w.Context = nil
+	}
+	switch w.Properties.Kind() {
+	case jsontext.KindInvalid, '{':
+	case 'n':
+		w.Properties = nil
+	default:
+		return nil, refuse("Give properties as an object.")
+	}
+	return &w, nil
+}
+
+// typeError names the member that is of the wrong type. Only names of the
+// call's own are shown; deeper ones may be anybody's.
+func typeError(err error) error {
+	var s *json.SemanticError
+	if !errors.As(err, &s) {
+		return syntaxError(err)
+	}
+	for _, own := range members {
+		if bytes.Equal([]byte(s.JSONPointer), []byte("/"+own)) {
+			if own == "traits" {
+				return refuse("Give traits as an object.")
+			}
+			return refuse("Give %s as text.", own)
+		}
+	}
+	return refuse("Give each member of the call in the type that the Segment spec has for it.")
+}
+
+// fill takes from the wire what the call's kind has.
+func (c *Call) fill(w *wireCall, ctx *wireContext) error {
+	if len(w.MessageID) > MessageIDLength {
+		return refuse("Shorten messageId to %d bytes.", MessageIDLength)
+	}
+	g := gathering{table: erasure.User}
+	if err := g.addOwn(w); err != nil {
+		return err
+	}
+	var err error
+	switch c.Kind {
+	case Identify:
+		c.Traits, err = g.addTraits(w.Traits)
+	case Track:
+		err = need("event", w.Event)
+	case Group:
+		err = c.fillGroup(w)
+	case Alias:
+		c.PreviousID, err = w.PreviousID, checkID("previousId", w.PreviousID)
+	case Page, Screen:
+	default:
+		err = refuse("Give type as identify, track, group, alias, page or screen.")
+	}
+	if err != nil {
+		return err
+	}
+	if err := g.addContext(ctx); err != nil {
+		return err
+	}
+	c.Identifiers = g.ids
+	c.Record, err = record(c.Kind, w)
+	return err
+}
+
+func (c *Call) fillGroup(w *wireCall) error {
+	if err := checkID("groupId", w.GroupID); err != nil {
+		return err
+	}
+	g := gathering{table: erasure.Group}
+	if err := g.add(erasure.KeyGroupID, w.GroupID); err != nil {
+		return err
+	}
+	var err error
+	c.Traits, err = g.addTraits(w.Traits)
+	c.GroupID, c.GroupIdentifiers = w.GroupID, g.ids
+	return err
+}
+
+func need(name, value string) error {
+	if erasure.CleanPaste(value) == "" {
+		return refuse("Give the call a %s.", name)
+	}
+	return nil
+}
+
+// checkID refuses an id that could not be looked up as an identifier.
+func checkID(name, value string) error {
+	if err := need(name, value); err != nil {
+		return err
+	}
+	err := erasure.CheckIdentifier(erasure.Identifier{Table: erasure.User, Key: erasure.KeyUserID, Value: value})
+	if err != nil {
+		return refuse("Shorten %s to %d bytes.", name, erasure.ValueLength)
+	}
+	return nil
+}
