@@ -1,0 +1,166 @@
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// number writes n with a comma between groups of three digits.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	if n < 0 {
+		return digits
+	}
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// count writes a number with its noun, which takes an s for all but one.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(n) + " " + noun + "s"
+}
+
+// stampText is a time to the second with its zone, as every page shows it.
+func (p Page) stampText(t time.Time) string {
+	return p.in(t).Format("2006-01-02 15:04:05 MST")
+}
+
+func (p Page) in(t time.Time) time.Time {
+	if p.Location == nil {
+		return t.UTC()
+	}
+	return t.In(p.Location)
+}
+
+// span writes a duration in its two largest units: "23 h 59 min", "41 s".
+func span(d time.Duration) string {
+	d = d.Round(time.Second)
+	units := []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
+	for i, u := range units {
+		if d < u.size {
+			continue
+		}
+		first := fmt.Sprintf("%d %s", d/u.size, u.name)
+		rest := d % u.size
+		if i+1 == len(units) || rest < units[i+1].size {
+			return first
+		}
+		return fmt.Sprintf("%s %d %s", first, rest/units[i+1].size, units[i+1].name)
+	}
+	return "0 s"
+}
+
+// windowText writes the cancel window in words: "24 hours", "2 seconds".
+func windowText(d time.Duration) string {
+	switch {
+	case d >= time.Hour && d%time.Hour == 0:
+		return count(int(d/time.Hour), "hour")
+	case d < time.Minute:
+		return count(int(d/time.Second), "second")
+	}
+	return span(d)
+}
+
+func stateText(s erasure.State) string {
+	switch s {
+	case erasure.Pending:
+		return "Pending"
+	case erasure.InProgress:
+		return "In progress"
+	case erasure.Failed:
+		return "Failed"
+	case erasure.Completed:
+		return "Completed"
+	case erasure.Cancelled:
+		return "Cancelled"
+	}
+	return string(s)
+}
+
+func stateColour(s erasure.State) string {
+	switch s {
+	case erasure.Pending:
+		return "status-yellow"
+	case erasure.InProgress:
+		return "status-blue"
+	case erasure.Failed:
+		return "status-red"
+	case erasure.Completed:
+		return "status-green"
+	}
+	return "status-secondary"
+}
+
+func originText(o erasure.Origin) string {
+	switch o {
+	case erasure.Console:
+		return "Console"
+	case erasure.API:
+		return "API"
+	case erasure.CustomerLabs:
+		return "CustomerLabs"
+	case erasure.Lytics:
+		return "Lytics"
+	case erasure.CleverTap:
+		return "CleverTap"
+	case erasure.June:
+		return "June"
+	}
+	return string(o)
+}
+
+func roleText(r erasure.Role) string {
+	switch r {
+	case erasure.Admin:
+		return "Admin"
+	case erasure.Staff:
+		return "Operator"
+	case erasure.Auditor:
+		return "Auditor"
+	}
+	return string(r)
+}
+
+func roleMeaning(r erasure.Role) string {
+	switch r {
+	case erasure.Admin:
+		return "Everything, Settings included."
+	case erasure.Staff:
+		return "Find, request, cancel, and the Deletion Logs."
+	case erasure.Auditor:
+		return "Deletion Logs and Activity, never a profile."
+	}
+	return ""
+}
+
+func tableText(t erasure.Table) string {
+	if t == erasure.Group {
+		return "Account (group)"
+	}
+	return "Person (user)"
+}
+
+// keyText names an identifier key. Only the User ID has a name of its own, so
+// that nobody takes it for a source's user_id.
+func keyText(key string) string {
+	if key == "efface_id" {
+		return "User ID"
+	}
+	return key
+}
