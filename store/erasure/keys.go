@@ -70,15 +70,15 @@ func KeyOf(table Table, name string) KeySpec {
 	return KeySpec{Name: name, Table: table, Form: FormExact}
 }
 
-// Keys lists the keys that Efface knows for a table, the strongest first.
-func Keys(table Table) []KeySpec {
-	var specs []KeySpec
+// KeyNames lists the keys that Efface knows for a table, the strongest first.
+func KeyNames(table Table) []string {
+	var names []string
 	for _, s := range keySpecs {
 		if s.Table == table {
-			specs = append(specs, KeyOf(table, s.Name))
+			names = append(names, s.Name)
 		}
 	}
-	return specs
+	return names
 }
 
 // KeyNameLength is how long a key's name may be, in characters.

@@ -79,9 +79,6 @@ func noIdentifier(table erasure.Table, names []string) error {
 	if len(names) == 1 && strings.ContainsAny(names[0], ";\t|") {
 		return refuse("Separate the columns by commas.")
 	}
-	var known []string
-	for _, k := range erasure.Keys(table) {
-		known = append(known, k.Name)
-	}
-	return refuse("Name one column %s in the first line, or say with --key COLUMN=KEY which one is an identifier.", strings.Join(known, ", "))
+	known := strings.Join(erasure.KeyNames(table), ", ")
+	return refuse("Name one column in the first line after a key (%s), or say with --key COLUMN=KEY which one is an identifier.", known)
 }
