@@ -70,13 +70,22 @@ func KeyOf(table Table, name string) KeySpec {
 	return KeySpec{Name: name, Table: table, Form: FormExact}
 }
 
-// KeyNames lists the keys that Efface knows for a table, the strongest first.
-func KeyNames(table Table) []string {
-	var names []string
+// Keys lists the keys that Efface knows for a table, the strongest first.
+func Keys(table Table) []KeySpec {
+	var specs []KeySpec
 	for _, s := range keySpecs {
 		if s.Table == table {
-			names = append(names, s.Name)
+			specs = append(specs, KeyOf(table, s.Name))
 		}
+	}
+	return specs
+}
+
+// KeyNames lists the names of these keys.
+func KeyNames(table Table) []string {
+	var names []string
+	for _, s := range Keys(table) {
+		names = append(names, s.Name)
 	}
 	return names
 }
