@@ -88,6 +88,8 @@ type DB struct {
 	names  names
 	used   keyUse
 
+	waiting waiting
+
 	beat  sync.Mutex
 	since erasure.Heartbeat // what the store's time is reckoned from
 }
@@ -153,7 +155,7 @@ func (db *DB) openDatabase(ctx context.Context, path string) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	if db.reads, err = seal.OpenReads(path); err != nil {
+	if db.reads, err = openReads(path); err != nil {
 		return err
 	}
 	if err := db.reads.QueryRowContext(ctx, `SELECT store_id FROM store`).Scan(scan16(&db.id)); err != nil {

@@ -36,9 +36,10 @@ var (
 	errSetUp  = erasure.Errorf(erasure.CodeConflict, "Ask an admin for an account: this store is set up already.")
 )
 
-// NewLink makes a one-time link for an operator and returns its token; for a
-// set-up link operator is the zero UUID. Only the newest of a purpose is valid.
-func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurpose, operator uuid.UUID) (token string, err error) {
+// NewLink makes a one-time link for an operator and returns its token and the
+// time shown for its end; for a set-up link operator is the zero UUID. Only the
+// newest of a purpose is valid.
+func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurpose, operator uuid.UUID) (token string, until time.Time, err error) {
 	err = db.write(ctx, func(t *tx) error {
 		if err := t.mayLink(purpose, operator); err != nil {
 			return err
@@ -46,7 +47,7 @@ func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurp
 		if _, err := t.exec(`DELETE FROM links WHERE purpose = $1 AND (operator = $2 OR operator IS NULL)`, string(purpose), linked(purpose, operator)); err != nil {
 			return err
 		}
-		token = newToken()
+		token, until = newToken(), t.now.Add(LinkLife)
 		_, err := t.exec(`INSERT INTO links (hash, purpose, operator, expires) VALUES ($1, $2, $3, $4)`,
 			tokenHash(token), string(purpose), linked(purpose, operator), t.hb.Store+LinkLife.Milliseconds())
 		if err == nil && purpose == PasswordLink {
@@ -54,7 +55,7 @@ func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurp
 		}
 		return err
 	})
-	return token, err
+	return token, until, err
 }
 
 // linked gives NULL for the operator whom a set-up link is yet to make.

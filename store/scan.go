@@ -6,17 +6,17 @@ import (
 )
 
 // scan16 scans a 16-byte column into an id of any type.
-func scan16[T ~[16]byte](dest *T) *scanned16 { return &scanned16{dest: (*[16]byte)(dest)} }
+func scan16[T ~[16]byte](dest *T) *scanned16[T] { return &scanned16[T]{dest: dest} }
 
-type scanned16 struct{ dest *[16]byte }
+type scanned16[T ~[16]byte] struct{ dest *T }
 
 // Scan implements sql.Scanner.
-func (s *scanned16) Scan(src any) error {
+func (s *scanned16[T]) Scan(src any) error {
 	b, ok := src.([]byte)
 	if !ok || len(b) != 16 {
 		return fmt.Errorf("an id of 16 bytes was expected, not %T of %d", src, len(b))
 	}
-	copy(s.dest[:], b)
+	*s.dest = T([16]byte(b))
 	return nil
 }
 
@@ -40,7 +40,8 @@ func null16[T ~[16]byte](id *T) any {
 	if id == nil {
 		return nil
 	}
-	return (*id)[:]
+	b := [16]byte(*id)
+	return b[:]
 }
 
 // scanTime scans wall-clock milliseconds, 0 being the zero time.

@@ -117,7 +117,7 @@ func (db *DB) ChangePassword(ctx context.Context, id uuid.UUID, present, passwor
 	if fits, err := verifyPassword(ctx, present, hash); err != nil {
 		return "", err
 	} else if !fits || account != id {
-		return "", erasure.Errorf(erasure.CodeInvalid, "Check the present password: it is not the right one.").In("present")
+		return "", erasure.Errorf(erasure.CodeInvalid, "Check the current password: it is not the right one.").In("current")
 	}
 	next, err := hashPassword(ctx, password)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
-
-	"github.com/efface/efface/store/seal"
 )
 
 // writer is the one connection that writes. Writes queue on it; those that
@@ -40,7 +38,7 @@ var errLost = errors.New("the transaction was lost")
 var errClosed = errors.New("the store is closed")
 
 func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
-	pool, err := seal.OpenWrites(path)
+	pool, err := openWrites(path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package erasure
 import (
 	"encoding/base32"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -19,11 +20,25 @@ const (
 	batchPrefix   = "eb_"
 )
 
-// NewRequestID makes an id that sorts by the time it was made.
-func NewRequestID() RequestID { return RequestID(uuid.Must(uuid.NewV7())) }
+// NewRequestID makes an id that sorts by the time it is made at.
+func NewRequestID(now time.Time) RequestID { return RequestID(NewEffaceID(now)) }
 
-// NewBatchID makes an id that sorts by the time it was made.
-func NewBatchID() BatchID { return BatchID(uuid.Must(uuid.NewV7())) }
+// NewBatchID makes an id that sorts by the time it is made at.
+func NewBatchID(now time.Time) BatchID { return BatchID(NewEffaceID(now)) }
+
+// NewEffaceID makes a User ID, a UUIDv7 (RFC 9562, method 3: the twelve bits
+// after the version are the time's next ones).
+func NewEffaceID(now time.Time) uuid.UUID {
+	u := uuid.New() // random, with the variant set
+	ms := now.UnixMilli()
+	for i := range 6 {
+		u[i] = byte(ms >> (8 * (5 - i)))
+	}
+	fraction := now.Nanosecond() % 1e6 * 4096 / 1e6
+	u[6] = 0x70 | byte(fraction>>8)
+	u[7] = byte(fraction)
+	return u
+}
 
 func (id RequestID) String() string { return requestPrefix + encodeTypeID(id) }
 func (id BatchID) String() string   { return batchPrefix + encodeTypeID(id) }

@@ -1,0 +1,329 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// underway selects the claimed requests whose next try has come, the oldest
+// first.
+const underway = ` state IN ('in_progress', 'failed') AND joined IS NULL AND retry <= `
+
+// erasing is one claimed request with the keys that its claim fixed.
+type erasing struct {
+	id   erasure.RequestID
+	refs []seal.Ref
+}
+
+// DestroyKeys destroys the keys of up to limit claimed requests: the point of
+// no return. It returns how many requests' keys are gone. It reports busy
+// where the keys are overwritten but an open reader still keeps the old pages
+// in the keyring's log; then nothing is recorded, and it is to be called again.
+func (db *DB) DestroyKeys(ctx context.Context, limit int) (done int, busy bool, err error) {
+	claimed, err := db.keysToDestroy(ctx, limit)
+	if err != nil || len(claimed) == 0 {
+		return 0, false, err
+	}
+	var refs []seal.Ref
+	for _, e := range claimed {
+		refs = append(refs, e.refs...)
+	}
+	if err := db.keyring.Destroy(ctx, refs); err != nil {
+		return 0, false, fmt.Errorf("destroying keys: %w", err)
+	}
+	if busy, err = db.keyring.Truncate(ctx); busy || err != nil {
+		return 0, busy, err
+	}
+	err = db.write(ctx, func(t *tx) error {
+		done = 0
+		for _, e := range claimed {
+			gone, err := t.keysDestroyed(e)
+			if err != nil {
+				return err
+			}
+			if gone {
+				done++
+			}
+		}
+		return nil
+	})
+	return done, false, err
+}
+
+func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, err error) {
+	_, hb := db.now()
+	rows, err := db.reads.QueryContext(ctx, `SELECT r.id, k.key_row, k.key_id FROM erasure_keys k JOIN requests r ON r.id = k.request
+		WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2)
+		ORDER BY r.id`, hb.Store, limit)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var id erasure.RequestID
+		var ref seal.Ref
+		if err := scan(scan16(&id), &ref.Row, scan16(&ref.ID)); err != nil {
+			return err
+		}
+		if len(claimed) == 0 || claimed[len(claimed)-1].id != id {
+			claimed = append(claimed, erasing{id: id})
+		}
+		last := &claimed[len(claimed)-1]
+		last.refs = append(last.refs, ref)
+		return nil
+	})
+	return claimed, err
+}
+
+// keysDestroyed records that a request's keys are gone, with the list of
+// them. Another runner may have recorded it before.
+func (t *tx) keysDestroyed(e erasing) (bool, error) {
+	r, err := t.request(e.id)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.exec(`UPDATE requests SET state = 'in_progress', keys_destroyed_at = $1, last_error = '',
+			key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
+		WHERE (id = $2 OR joined = $2) AND state IN ('in_progress', 'failed') AND keys_destroyed_at = 0`, t.now.UnixMilli(), e.id[:])
+	if err != nil || n == 0 {
+		return false, err
+	}
+	entry := erasure.Entry{Kind: erasure.KeysDestroyed, Request: &e.id, Batch: r.Batch, From: r.State, To: erasure.InProgress,
+		Actor: erasure.System, Counts: &erasure.Counts{Keys: len(e.refs)}}
+	for _, ref := range e.refs {
+		entry.Keys = append(entry.Keys, ref.ID)
+	}
+	t.log(entry)
+	return true, nil
+}
+
+// DeleteRows deletes rows of profiles whose keys are destroyed, about budget
+// of them in one commit, so that a person with a million records blocks
+// nobody. A request whose rows are all gone becomes completed in the commit
+// that takes the last of them. It returns how many completed, and whether
+// there is more to do.
+func (db *DB) DeleteRows(ctx context.Context, budget int) (completed int, more bool, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		requests, err := t.rowsToDelete(budget)
+		if err != nil {
+			return err
+		}
+		left := budget
+		completed, more = 0, len(requests) > 0
+		for _, r := range requests {
+			done, err := t.deleteProfile(r, &left)
+			if err != nil {
+				return fmt.Errorf("deleting the rows of %s: %w", r.ID, err)
+			}
+			if !done {
+				break
+			}
+			if err := t.complete(r); err != nil {
+				return err
+			}
+			completed++
+		}
+		return nil
+	})
+	return completed, more, err
+}
+
+// rowsToDelete lists more requests than a budget can hold only by a few: a
+// profile has two rows at least.
+func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		r, err := scanRequest(scan, t.hb)
+		rs = append(rs, r)
+		return err
+	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
+		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/8+1)
+	return rs, err
+}
+
+// deleteProfile deletes a profile's rows while the budget lasts, and reports
+// whether none is left.
+func (t *tx) deleteProfile(r request, left *int) (bool, error) {
+	if !r.profile.Valid {
+		return true, nil
+	}
+	p := r.profile.Int64
+	fragments, err := t.fragmentIDs(p)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range fragments {
+		if done, err := t.deleteFragment(f, left); err != nil || !done {
+			return false, err
+		}
+	}
+	if done, err := t.deleteSome(left, `DELETE FROM lookup WHERE (key, mac, profile) IN
+		(SELECT key, mac, profile FROM lookup WHERE profile = $1 LIMIT $2)`, p); err != nil || !done {
+		return false, err
+	}
+	for _, query := range []string{
+		`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`,
+		`DELETE FROM profiles WHERE id = $1 OR leads_to = $1`,
+		`UPDATE requests SET profile = NULL, key_row = NULL, key_id = NULL, asked = NULL, reason = NULL WHERE profile = $1`,
+	} {
+		if _, err := t.exec(query, p); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (t *tx) fragmentIDs(profile int64) (ids []int64, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var id int64
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM fragments WHERE profile = $1`, profile)
+	return ids, err
+}
+
+func (t *tx) deleteFragment(id int64, left *int) (bool, error) {
+	for _, query := range []string{
+		`DELETE FROM records WHERE fragment = $1 AND n IN (SELECT n FROM records WHERE fragment = $1 LIMIT $2)`,
+		`DELETE FROM messages WHERE fragment = $1 AND digest IN (SELECT digest FROM messages WHERE fragment = $1 LIMIT $2)`,
+		`DELETE FROM identifiers WHERE fragment = $1 AND n IN (SELECT n FROM identifiers WHERE fragment = $1 LIMIT $2)`,
+	} {
+		if done, err := t.deleteSome(left, query, id); err != nil || !done {
+			return false, err
+		}
+	}
+	if _, err := t.exec(`DELETE FROM traits WHERE fragment = $1`, id); err != nil {
+		return false, err
+	}
+	_, err := t.exec(`DELETE FROM fragments WHERE id = $1`, id)
+	return err == nil, err
+}
+
+// deleteSome deletes as many rows as the budget allows, and reports whether
+// that was all of them.
+func (t *tx) deleteSome(left *int, query string, id int64) (bool, error) {
+	if *left <= 0 {
+		return false, nil
+	}
+	limit := *left
+	n, err := t.exec(query, id, limit)
+	*left -= int(n)
+	return err == nil && int(n) < limit, err
+}
+
+// complete ends a request, and those it is joined with, once nothing of the
+// profile is left.
+func (t *tx) complete(r request) error {
+	together, err := t.together(r.ID)
+	if err != nil {
+		return err
+	}
+	n, err := t.exec(`UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL
+		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0`,
+		t.now.UnixMilli(), t.hb.Store, r.ID[:])
+	if err != nil || n == 0 {
+		return err
+	}
+	for _, r := range together {
+		t.log(erasure.Entry{Kind: erasure.RequestCompleted, Request: &r.ID, Batch: r.Batch, From: r.State, To: erasure.Completed,
+			Origin: r.Origin, Reference: r.Reference, Actor: erasure.System,
+			Counts: &erasure.Counts{Identifiers: r.Identifiers, Records: r.Records}})
+	}
+	_, err = t.exec(`DELETE FROM erasure_keys WHERE request = $1`, r.ID[:])
+	return err
+}
+
+// FailedTries is from how many failed tries on a request is shown as failed.
+// It is still retried, for as long as it takes.
+const FailedTries = 10
+
+// NoteFailure records a failed try of the claimed request that the step
+// takes first, and puts its next one off by a growing time. why is one
+// sentence without personal data.
+func (db *DB) NoteFailure(ctx context.Context, step Step, why string) error {
+	return db.write(ctx, func(t *tx) error {
+		r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
+			AND (keys_destroyed_at > 0) = $2 ORDER BY id LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.noteFailure(r, why)
+	})
+}
+
+// Step is a step of an erasure that can fail on its own.
+type Step int
+
+// The steps, in their order.
+const (
+	Destroying Step = iota // keys
+	Deleting               // rows
+)
+
+func (t *tx) noteFailure(r request, why string) error {
+	tries := r.Attempts + 1
+	state := r.State
+	if tries >= FailedTries {
+		state = erasure.Failed
+	}
+	_, err := t.exec(`UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4
+		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed')`,
+		tries, why, t.hb.Store+backoff(tries).Milliseconds(), string(state), r.ID[:])
+	if err == nil && state != r.State {
+		t.log(erasure.Entry{Kind: erasure.RequestFailed, Request: &r.ID, Batch: r.Batch, From: r.State, To: erasure.Failed, Actor: erasure.System})
+	}
+	return err
+}
+
+// backoff doubles from a second up to ten minutes.
+func backoff(tries int) time.Duration {
+	return min(time.Second<<min(tries-1, 10), 10*time.Minute)
+}
+
+// NoteWaiting shows on the requests whose keys are overwritten that an open
+// reader is still waited for.
+func (db *DB) NoteWaiting(ctx context.Context) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE requests SET last_error = 'Key overwritten, waiting for an open reader.'
+			WHERE state IN ('in_progress', 'failed') AND keys_destroyed_at = 0`)
+		return err
+	})
+}
+
+// Work says what the runner has before it.
+type Work struct {
+	Underway bool          // claimed requests whose next try has come
+	Next     time.Duration // until the next request is due or retried; negative: none is open
+}
+
+// Work reads what the runner has before it.
+func (db *DB) Work(ctx context.Context) (w Work, err error) {
+	_, hb := db.now()
+	var due, retry *int64
+	err = db.reads.QueryRowContext(ctx, `SELECT
+		(SELECT MIN(due) FROM requests WHERE state = 'pending' AND joined IS NULL),
+		(SELECT MIN(retry) FROM requests WHERE state IN ('in_progress', 'failed') AND joined IS NULL)`).Scan(&due, &retry)
+	if err != nil {
+		return w, err
+	}
+	w.Next = -1
+	if due != nil {
+		w.Next = time.Duration(max(0, *due-hb.Passed())) * time.Millisecond
+	}
+	if retry != nil {
+		w.Underway = *retry <= hb.Store
+		until := time.Duration(max(0, *retry-hb.Store)) * time.Millisecond
+		if w.Next < 0 || until < w.Next {
+			w.Next = until
+		}
+	}
+	return w, nil
+}

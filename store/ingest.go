@@ -1,0 +1,307 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+	"github.com/efface/efface/store/seal"
+)
+
+// Outcome is what became of a call.
+type Outcome string
+
+// The outcomes.
+const (
+	Added      Outcome = "added"
+	Seen       Outcome = "seen"       // its row or message id was stored before
+	Suppressed Outcome = "suppressed" // every identifier in it is suppressed
+	Refused    Outcome = "refused"    // the error says why; nothing of it was stored
+)
+
+// Result is the outcome of one call and, where it was refused, why.
+type Result struct {
+	Outcome Outcome
+	Err     error
+}
+
+// Ingest stores calls in their order, in one commit. A refused call does not
+// stop the others.
+func (db *DB) Ingest(ctx context.Context, calls []ingest.Call) ([]Result, error) {
+	prepared := make([][]part, len(calls))
+	refused := make([]error, len(calls))
+	for i, c := range calls {
+		var err error
+		if prepared[i], err = db.prepare(ctx, c); erasure.CodeOf(err) != "" {
+			refused[i] = err
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	var results []Result
+	err := db.write(ctx, func(t *tx) error {
+		results = make([]Result, len(calls))
+		for i := range calls {
+			if refused[i] != nil {
+				results[i] = Result{Refused, refused[i]}
+				continue
+			}
+			o, err := t.ingestParts(prepared[i])
+			if erasure.CodeOf(err) != "" && t.err == nil {
+				o = Refused
+			} else if err != nil {
+				return err
+			}
+			results[i] = Result{o, err}
+		}
+		return nil
+	})
+	return results, err
+}
+
+// prepare normalises what a call says, outside any transaction.
+func (db *DB) prepare(ctx context.Context, c ingest.Call) ([]part, error) {
+	p := part{table: c.Table, source: c.Source, traits: c.Traits, record: c.Record, at: c.At.UnixMilli()}
+	if c.At.IsZero() {
+		p.at = db.options.Clock.Now().Wall.UnixMilli()
+	}
+	if c.MessageID != "" {
+		digest := db.digest("message", []byte(c.Source), []byte(c.MessageID))
+		p.digest = &digest
+	}
+	var err error
+	if p.ids, err = db.prepareIDs(ctx, c.Identifiers); err != nil {
+		return nil, err
+	}
+	switch c.Kind {
+	case ingest.Alias:
+		p.previous, err = db.prepareIDs(ctx, []erasure.Identifier{
+			{Table: c.Table, Key: erasure.KeyUserID, Value: c.PreviousID},
+			{Table: c.Table, Key: erasure.KeyAnonymousID, Value: c.PreviousID},
+		})
+	case ingest.Group:
+		group := part{table: erasure.Group, source: c.Source, traits: c.Traits, digest: p.digest, at: p.at}
+		group.ids, err = db.prepareIDs(ctx, c.GroupIdentifiers)
+		p.traits = nil
+		return []part{p, group}, err
+	}
+	return []part{p}, err
+}
+
+// part is what a call says of one profile, normalised and fingerprinted. A
+// group call has two: the member's and the group's.
+type part struct {
+	table    erasure.Table
+	source   string
+	ids      []identifier // strongest first
+	previous []identifier // of an alias: the ways to read its previousId
+	traits   map[string]jsontext.Value
+	record   []byte
+	at       int64
+	digest   *[16]byte // of the message id; nil where a repeat cannot be told
+}
+
+func (t *tx) ingestParts(parts []part) (Outcome, error) {
+	best := Suppressed
+	for _, p := range parts {
+		o, err := t.ingest(p)
+		if err != nil {
+			return Refused, err
+		}
+		if o == Added || best == Suppressed {
+			best = o
+		}
+	}
+	return best, nil
+}
+
+// ingest stores one part. It refuses before it writes.
+func (t *tx) ingest(p part) (Outcome, error) {
+	ids, err := t.collectable(p.ids)
+	if err != nil || len(ids) == 0 {
+		return Suppressed, err
+	}
+	arrived, err := t.arrive(ids)
+	if err != nil {
+		return Refused, err
+	}
+	if seen, err := t.seen(p.digest, arrived); err != nil || seen {
+		return Seen, err
+	}
+	r, err := t.resolve(p.table, arrived)
+	if err != nil {
+		return Refused, err
+	}
+	if len(p.previous) > 0 {
+		if err := t.joinAlias(&r, p.previous); err != nil {
+			return Refused, err
+		}
+	}
+	return Added, t.tell(r, p)
+}
+
+// seen reports whether a profile that the call leads to has had it before.
+func (t *tx) seen(digest *[16]byte, arrived []arrival) (bool, error) {
+	if digest == nil {
+		return false, nil
+	}
+	for _, a := range arrived {
+		for _, p := range a.found {
+			var one int
+			err := t.row(`SELECT 1 FROM fragments f JOIN messages m ON m.fragment = f.id
+				WHERE f.profile = $1 AND m.digest = $2`, p.id, digest[:]).Scan(&one)
+			if err == nil {
+				return true, nil
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// telling is a fragment that is being written to.
+type telling struct {
+	fragment
+	profile profile
+	key     seal.Key
+	isNew   bool
+}
+
+// tell writes what a call says into its source's fragment of the profile.
+func (t *tx) tell(r resolution, p part) error {
+	f, err := t.fragmentOf(r.target, p.source)
+	if err != nil {
+		return fmt.Errorf("opening the source's fragment: %w", err)
+	}
+	for _, id := range r.keep {
+		if err := t.tellIdentifier(&f, id); err != nil {
+			return err
+		}
+	}
+	if err := t.tellTraits(&f, p.traits); err != nil {
+		return err
+	}
+	if p.record != nil {
+		f.Records++
+		_, err := t.exec(`INSERT INTO records (fragment, n, at, sealed) VALUES ($1, $2, $3, $4)`,
+			f.id, f.Records, p.at, f.key.Seal(p.record, recordAD(int64(f.Records))))
+		if err != nil {
+			return err
+		}
+	}
+	if p.digest != nil {
+		_, err := t.exec(`INSERT INTO messages (fragment, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`, f.id, p.digest[:])
+		if err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(`UPDATE fragments SET identifiers = $1, traits = $2, records = $3, last_at = $4 WHERE id = $5`,
+		f.Identifiers, f.Traits, f.Records, t.now.UnixMilli(), f.id)
+	return err
+}
+
+// fragmentOf finds the source's fragment of a profile, or begins one under a
+// key of its own.
+func (t *tx) fragmentOf(p profile, source string) (telling, error) {
+	f := telling{profile: p}
+	number, err := t.sourceNumber(source)
+	if err != nil {
+		return f, err
+	}
+	err = t.row(`SELECT id, key_row, key_id, identifiers, traits, records FROM fragments
+		WHERE profile = $1 AND source = $2 ORDER BY id LIMIT 1`, p.id, number).
+		Scan(&f.id, &f.fragment.key.Row, scan16(&f.fragment.key.ID), &f.Identifiers, &f.Traits, &f.Records)
+	if err == nil {
+		f.key, err = t.key(f.fragment.key)
+		return f, err
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return f, err
+	}
+	f.isNew = true
+	if f.key, err = t.db.keys.Take(context.Background()); err != nil {
+		return f, err
+	}
+	t.opened[f.key.Ref] = f.key
+	f.id, err = t.insert(`INSERT INTO fragments (profile, source, key_row, key_id, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $5)`,
+		p.id, number, f.key.Ref.Row, f.key.Ref.ID[:], t.now.UnixMilli())
+	return f, err
+}
+
+// tellIdentifier makes an identifier lead to the profile and keeps it in the
+// fragment, unless this source told it before.
+func (t *tx) tellIdentifier(f *telling, id identifier) error {
+	added, err := t.exec(`INSERT INTO lookup (key, mac, profile) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		id.number, id.mac[:], f.profile.id)
+	if err != nil {
+		return err
+	}
+	if added == 0 && !f.isNew {
+		told, err := t.told(f, id)
+		if err != nil || told {
+			return err
+		}
+	}
+	f.Identifiers++
+	_, err = t.exec(`INSERT INTO identifiers (fragment, n, key, sealed) VALUES ($1, $2, $3, $4)`,
+		f.id, f.Identifiers, id.number, sealIdentifier(f.key, int64(f.Identifiers), id))
+	if err != nil || added == 0 {
+		return err
+	}
+	return t.attachWaiting(id, f.profile)
+}
+
+func (t *tx) told(f *telling, id identifier) (told bool, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var n int64
+		var sealed []byte
+		if err := scan(&n, &sealed); err != nil {
+			return err
+		}
+		value, _, err := openIdentifier(f.key, n, sealed)
+		told = told || value == id.value
+		return err
+	}, `SELECT n, sealed FROM identifiers WHERE fragment = $1 AND key = $2`, f.id, id.number)
+	return told, err
+}
+
+// tellTraits lays new traits over the old ones. An absent trait stays.
+func (t *tx) tellTraits(f *telling, traits map[string]jsontext.Value) error {
+	if len(traits) == 0 {
+		return nil
+	}
+	all := traits
+	if f.Traits > 0 {
+		var sealed []byte
+		if err := t.row(`SELECT sealed FROM traits WHERE fragment = $1`, f.id).Scan(&sealed); err != nil {
+			return err
+		}
+		b, err := f.key.Open(sealed, traitsAD())
+		if err != nil {
+			return fmt.Errorf("opening traits: %w", err)
+		}
+		all = map[string]jsontext.Value{}
+		if err := json.Unmarshal(b, &all); err != nil {
+			return err
+		}
+		for name, value := range traits {
+			all[name] = value
+		}
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	f.Traits = len(all)
+	_, err = t.exec(`INSERT INTO traits (fragment, sealed) VALUES ($1, $2)
+		ON CONFLICT (fragment) DO UPDATE SET sealed = excluded.sealed`, f.id, f.key.Seal(b, traitsAD()))
+	return err
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// PeekProfile says of a profile what its rows say in the clear. It opens
+// nothing and logs no look.
+func (db *DB) PeekProfile(ctx context.Context, id uuid.UUID) (erasure.Profile, error) {
+	p, err := db.readProfile(ctx, id)
+	if err != nil {
+		return erasure.Profile{}, err
+	}
+	return db.summary(ctx, p)
+}
+
+// Profile opens a profile's identifiers and logs who looked. A former User ID
+// leads to the profile that it was merged into.
+func (db *DB) Profile(ctx context.Context, actor erasure.Actor, id uuid.UUID) (erasure.Profile, error) {
+	p, err := db.readProfile(ctx, id)
+	if err != nil {
+		return erasure.Profile{}, err
+	}
+	out, fs, err := db.summaryAndFragments(ctx, p)
+	if err != nil {
+		return erasure.Profile{}, err
+	}
+	if err := db.logLook(ctx, actor, p, fs); err != nil {
+		return erasure.Profile{}, fmt.Errorf("logging the look: %w", err)
+	}
+	out.Identifiers, err = db.openIdentifiers(ctx, p, fs)
+	return out, err
+}
+
+// logLook writes who looked at whose profile before anything of it is shown.
+// Whose it was can be read for as long as the profile's oldest key exists.
+func (db *DB) logLook(ctx context.Context, actor erasure.Actor, p profile, fs []fragment) error {
+	if len(fs) == 0 {
+		return errNoProfile // a profile without fragments is being erased
+	}
+	k, err := db.keyring.Key(ctx, fs[0].key)
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error {
+		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, p.efface.String(), k)
+		return nil
+	})
+}
+
+const identifiersQuery = `SELECT i.n, k.id, k.name, i.sealed FROM identifiers i
+	JOIN identifier_keys k ON k.id = i.key WHERE i.fragment = $1 ORDER BY k.id, i.n`
+
+func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (held []erasure.HeldIdentifier, err error) {
+	for _, f := range fs {
+		k, err := db.keyring.Key(ctx, f.key)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := db.reads.QueryContext(ctx, identifiersQuery, f.id)
+		if err != nil {
+			return nil, err
+		}
+		err = eachRow(rows, func(scan func(...any) error) error {
+			h, err := db.scanHeld(scan, p.table, k)
+			h.Source = f.Name
+			held = append(held, h.HeldIdentifier)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i := range held {
+		if held[i].Shared, err = db.shared(ctx, p, held[i]); err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+// heldIdentifier is an opened identifier with what it is looked up by.
+type heldIdentifier struct {
+	erasure.HeldIdentifier
+	number     int64
+	normalised string
+}
+
+func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key) (h heldIdentifier, err error) {
+	var n int64
+	var sealed []byte
+	if err := scan(&n, &h.number, &h.Key, &sealed); err != nil {
+		return h, err
+	}
+	h.normalised, h.Value, err = openIdentifier(k, n, sealed)
+	return h, err
+}
+
+func (db *DB) shared(ctx context.Context, p profile, h erasure.HeldIdentifier) (bool, error) {
+	n, err := db.normalised(ctx, erasure.Identifier{Table: p.table, Key: h.Key, Value: h.Value})
+	if err != nil {
+		return false, nil
+	}
+	found, err := db.findRows(ctx, n)
+	return len(found) > 1, err
+}
+
+// An identifier is sealed as its normalised form and, where it differs, a NUL
+// and the form its source gave: the one is looked up, the other shown. No
+// value holds a NUL.
+func sealIdentifier(k seal.Key, n int64, id identifier) []byte {
+	text := id.value
+	if id.given != id.value {
+		text += "\x00" + id.given
+	}
+	return k.Seal([]byte(text), identifierAD(n))
+}
+
+func openIdentifier(k seal.Key, n int64, sealed []byte) (normalised, given string, err error) {
+	b, err := k.Open(sealed, identifierAD(n))
+	if err != nil {
+		return "", "", fmt.Errorf("opening an identifier: %w", err)
+	}
+	normalised, given, ok := strings.Cut(string(b), "\x00")
+	if !ok {
+		given = normalised
+	}
+	return normalised, given, nil
+}
+
+func identifierAD(n int64) seal.AD { return seal.AD{Table: "identifiers", Column: "sealed", N: n} }
+func traitsAD() seal.AD            { return seal.AD{Table: "traits", Column: "sealed"} }
+func recordAD(n int64) seal.AD     { return seal.AD{Table: "records", Column: "sealed", N: n} }

@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// requestColumns are read by scanRequest. Who asked is joined here and never
+// stored with the request.
+const requestColumns = `r.id, r.batch, r.table_, r.profile, r.efface_id, r.joined, r.state, r.origin, r.actor_kind, r.actor_id,
+	COALESCE(o.email, 'key:' || k.name, r.actor_kind), r.reference, r.suppress, r.requested_at, r.cancel_before, r.due,
+	r.started_at, r.keys_destroyed_at, r.finished_at, r.identifiers, r.records, r.attempts, r.last_error,
+	r.key_row, r.key_id, r.asked, r.reason`
+
+const requestTables = ` FROM requests r
+	LEFT JOIN operators o ON r.actor_kind = 'operator' AND o.id = r.actor_id
+	LEFT JOIN api_keys k ON r.actor_kind = 'key' AND k.id = r.actor_id`
+
+// request is a request's row.
+type request struct {
+	erasure.Request
+	profile       sql.NullInt64
+	due           int64
+	key           *seal.Ref // nil once destroyed
+	asked, reason []byte
+}
+
+func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err error) {
+	var table, state, origin, actor string
+	var keyRow sql.NullInt64
+	var keyID *[16]byte
+	err = scan(scan16(&r.ID), scanNull16(&r.Batch), &table, &r.profile, scanNull16(&r.EffaceID), scanNull16(&r.Joined),
+		&state, &origin, &actor, scan16(&r.Actor.ID), &r.RequestedBy, &r.Reference, &r.Suppress,
+		scanTime(&r.RequestedAt), scanTime(&r.CancelBefore), &r.due, scanTime(&r.StartedAt), scanTime(&r.KeysDestroyedAt),
+		scanTime(&r.FinishedAt), &r.Identifiers, &r.Records, &r.Attempts, &r.LastError, &keyRow, scanNull16(&keyID), &r.asked, &r.reason)
+	r.Table, r.State, r.Origin = erasure.Table(table), erasure.State(state), erasure.Origin(origin)
+	r.Request.Actor.Kind = erasure.ActorKind(actor)
+	if keyRow.Valid && keyID != nil {
+		r.key = &seal.Ref{Row: keyRow.Int64, ID: *keyID}
+	}
+	if r.State == erasure.Pending {
+		r.Cancellable = !passed(r.due, hb)
+		r.Remaining = time.Duration(max(0, r.due-hb.Passed())) * time.Millisecond
+	}
+	return r, err
+}
+
+// passed is the one rule for "the window has passed". The claim's and the
+// cancel's SQL compare due with the same [erasure.Heartbeat.Passed].
+func passed(due int64, hb erasure.Heartbeat) bool { return due <= hb.Passed() }
+
+var errNoRequest = erasure.Errorf(erasure.CodeNotFound, "There is no deletion request with this id.")
+
+// Request reads a request without what is sealed of it.
+func (db *DB) Request(ctx context.Context, id erasure.RequestID) (erasure.Request, error) {
+	r, err := db.readRequest(ctx, id)
+	return r.Request, err
+}
+
+func (db *DB) readRequest(ctx context.Context, id erasure.RequestID) (request, error) {
+	_, hb := db.now()
+	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, hb)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errNoRequest
+	}
+	return r, err
+}
+
+// RequestDetails also opens the identifier asked for and the reason. It is a
+// look at the person, and logged as one.
+func (db *DB) RequestDetails(ctx context.Context, actor erasure.Actor, id erasure.RequestID) (erasure.Request, error) {
+	r, err := db.readRequest(ctx, id)
+	if err != nil || r.key == nil {
+		return r.Request, err
+	}
+	k, err := db.keyring.Key(ctx, *r.key)
+	if errors.Is(err, seal.ErrDestroyed) {
+		return r.Request, nil
+	}
+	if err != nil {
+		return r.Request, err
+	}
+	err = db.write(ctx, func(t *tx) error {
+		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor, Request: &r.ID}, subjectOf(r), k)
+		return nil
+	})
+	if err != nil {
+		return r.Request, fmt.Errorf("logging the look: %w", err)
+	}
+	return r.Request, r.open(k)
+}
+
+// subjectOf is what an entry about a request says whom it was about by.
+func subjectOf(r request) string {
+	if r.EffaceID == nil {
+		return ""
+	}
+	return r.EffaceID.String()
+}
+
+func (r *request) open(k seal.Key) error {
+	if r.asked != nil {
+		b, err := k.Open(r.asked, askedAD())
+		if err != nil {
+			return fmt.Errorf("opening the identifier asked for: %w", err)
+		}
+		r.Asked.Table = r.Table
+		r.Asked.Key, r.Asked.Value = splitAsked(b)
+	}
+	if r.reason != nil {
+		b, err := k.Open(r.reason, seal.AD{Table: "requests", Column: "reason"})
+		if err != nil {
+			return fmt.Errorf("opening the reason: %w", err)
+		}
+		r.Reason = string(b)
+	}
+	return nil
+}
+
+func (db *DB) openRequest(ctx context.Context, profile int64) (*erasure.Request, error) {
+	_, hb := db.now()
+	r, err := scanRequest(db.reads.QueryRowContext(ctx, openRequestQuery, profile).Scan, hb)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &r.Request, err
+}
+
+const openRequestQuery = `SELECT ` + requestColumns + requestTables + `
+	WHERE r.profile = $1 AND r.state IN ('pending', 'in_progress', 'failed') AND r.joined IS NULL`
+
+func (t *tx) openRequest(profile int64) (request, error) {
+	return scanRequest(t.row(openRequestQuery, profile).Scan, t.hb)
+}
+
+func (t *tx) request(id erasure.RequestID) (request, error) {
+	r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, t.hb)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, errNoRequest
+	}
+	return r, err
+}
+
+// RequestErasure asks for one profile's erasure. A second request for a
+// profile returns the first, and created is false. Its errors are
+// [erasure.CodeNotFound] and [erasure.CodeShared] for an identifier that
+// leads to no profile or to several, [erasure.CodeConflict] for a User ID
+// that a merge has made a former one, and [erasure.CodeInvalid].
+func (db *DB) RequestErasure(ctx context.Context, n erasure.NewRequest) (r erasure.Request, created bool, err error) {
+	if err := erasure.CheckReference(n.Reference); err != nil {
+		return r, false, err
+	}
+	if utf8.RuneCountInString(n.Reason) > erasure.ReasonLength {
+		return r, false, erasure.Errorf(erasure.CodeInvalid, "Shorten the reason to 1,000 characters.").In("reason")
+	}
+	var asked identifier
+	if n.EffaceID == nil {
+		if asked, err = db.normalised(ctx, n.Asked); err != nil {
+			return r, false, err
+		}
+	}
+	err = db.write(ctx, func(t *tx) error {
+		var row request
+		if row, created, err = t.requestErasure(n, asked); err != nil {
+			return err
+		}
+		r = row.Request
+		return nil
+	})
+	return r, created, err
+}
+
+func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bool, error) {
+	p, err := t.profileToErase(n, asked)
+	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
+		return t.requestUnknown(n, asked, err)
+	}
+	if err != nil {
+		return request{}, false, err
+	}
+	if open, err := t.openRequest(p.id); !errors.Is(err, sql.ErrNoRows) {
+		return open, false, err
+	}
+	r, err := t.newRequest(n, asked, p)
+	return r, err == nil, err
+}
+
+func (t *tx) profileToErase(n erasure.NewRequest, asked identifier) (profile, error) {
+	if n.EffaceID != nil {
+		p, err := t.profile(*n.EffaceID)
+		if err == nil && p.efface != *n.EffaceID {
+			return p, erasure.Errorf(erasure.CodeConflict,
+				"This profile was merged into another one meanwhile; look at it again and paste its present User ID.").In("confirm")
+		}
+		return p, err
+	}
+	found, err := t.lookup(asked)
+	switch {
+	case err != nil:
+		return profile{}, err
+	case len(found) == 0:
+		return profile{}, erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
+	case len(found) > 1:
+		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; ask for one of them by its User ID.", len(found))
+		e.Matches = len(found)
+		return profile{}, e
+	}
+	return found[0], nil
+}
+
+// requestUnknown takes a request for an identifier that no live profile has:
+// it is that of the profile being erased, or waits for one to appear.
+func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, notFound error) (request, bool, error) {
+	if r, err := t.erasing(asked); !errors.Is(err, sql.ErrNoRows) {
+		return r, false, err
+	}
+	if !n.Unknown {
+		return request{}, false, notFound
+	}
+	if r, err := t.waitingRequest(asked); !errors.Is(err, sql.ErrNoRows) {
+		return r, false, err
+	}
+	r, err := t.newRequest(n, asked, profile{table: asked.table})
+	return r, err == nil, err
+}
+
+// newRequest writes a pending request; p is the zero profile but for its
+// table where nobody is known yet.
+func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (request, error) {
+	k, err := t.db.keys.Take(context.Background())
+	if err != nil {
+		return request{}, err
+	}
+	id := erasure.NewRequestID(t.now)
+	var profileID, effaceID, waiting, reason any
+	counts := erasure.Counts{}
+	subject := string(joinAsked(asked))
+	if p.id != 0 {
+		profileID, effaceID, subject = p.id, p.efface[:], p.efface.String()
+		if counts, err = t.counts(p.id); err != nil {
+			return request{}, err
+		}
+	} else {
+		mac := fingerprint(t.db.secrets.waiting, asked.table, asked.key, asked.value)
+		waiting = mac[:]
+	}
+	if n.Reason != "" {
+		reason = k.Seal([]byte(n.Reason), seal.AD{Table: "requests", Column: "reason"})
+	}
+	if n.EffaceID != nil {
+		asked = identifier{key: effaceIDKey, value: p.efface.String()}
+	}
+	window := t.db.options.CancelWindow
+	_, err = t.exec(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
+		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		id[:], null16(n.Batch), string(p.table), profileID, effaceID, waiting, string(n.Origin), string(n.Actor.Kind), n.Actor.ID[:],
+		n.Reference, n.Suppress, t.now.UnixMilli(), t.now.Add(window).UnixMilli(), t.hb.Store+window.Milliseconds(),
+		counts.Identifiers, counts.Records, k.Ref.Row, k.Ref.ID[:], k.Seal(joinAsked(asked), askedAD()), reason)
+	if err != nil {
+		return request{}, fmt.Errorf("writing the request: %w", err)
+	}
+	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &id, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
+		Reference: n.Reference, Actor: n.Actor, Counts: &counts}, subject, k)
+	return t.request(id)
+}
+
+// counts says what is held of a profile: distinct identifiers, and records.
+func (t *tx) counts(profile int64) (c erasure.Counts, err error) {
+	err = t.row(`SELECT (SELECT COUNT(*) FROM lookup WHERE profile = $1),
+		(SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $1)`, profile).Scan(&c.Identifiers, &c.Records)
+	return c, err
+}
+
+// RequestByProfile returns the newest request for a profile that ever had
+// this User ID, whatever became of it.
+func (db *DB) RequestByProfile(ctx context.Context, id uuid.UUID) (erasure.Request, error) {
+	_, hb := db.now()
+	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+`
+		WHERE r.efface_id = $1 ORDER BY r.id DESC LIMIT 1`, id[:]).Scan, hb)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r.Request, errNoRequest
+	}
+	return r.Request, err
+}

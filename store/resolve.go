@@ -1,0 +1,397 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// arrival is an identifier that arrived, and the live profiles it leads to.
+type arrival struct {
+	identifier
+	spec  erasure.KeySpec
+	found []profile
+}
+
+func (a arrival) leadsTo(p profile) bool {
+	return slices.ContainsFunc(a.found, func(f profile) bool { return f.id == p.id })
+}
+
+// resolution is what was decided about identifiers that arrived together.
+type resolution struct {
+	target profile
+	keep   []identifier // those that shall lead to the target
+}
+
+// arrive looks up what arrived, the strongest first. A User ID that nobody has
+// is refused: it can only be given by Efface.
+func (t *tx) arrive(ids []identifier) ([]arrival, error) {
+	arrived := make([]arrival, len(ids))
+	for i, id := range ids {
+		var err error
+		if id.number == 0 && id.key != effaceIDKey {
+			if id.number, err = t.keyNumber(id.table, id.key); err != nil {
+				return nil, err
+			}
+		}
+		arrived[i] = arrival{identifier: id, spec: erasure.KeyOf(id.table, id.key)}
+		if arrived[i].found, err = t.lookup(id); err != nil {
+			return nil, err
+		}
+		if id.key == effaceIDKey && len(arrived[i].found) == 0 {
+			return nil, errNoProfile
+		}
+	}
+	slices.SortStableFunc(arrived, func(a, b arrival) int { return b.spec.Strength - a.spec.Strength })
+	return arrived, nil
+}
+
+// resolve decides which profile identifiers that arrived together belong to,
+// and merges profiles that they join. The rules are those of
+// docs/architecture.md, "Who is who".
+func (t *tx) resolve(table erasure.Table, arrived []arrival) (r resolution, err error) {
+	target, ok := strongest(arrived)
+	if ok {
+		if ok, err = t.mayHold(target, arrived); err != nil {
+			return r, err
+		}
+	}
+	for _, a := range arrived {
+		if len(a.found) != 1 || ok && a.leadsTo(target) {
+			continue
+		}
+		joined, err := t.join(&target, ok, a.found[0], arrived)
+		if err != nil {
+			return r, err
+		}
+		ok = ok || joined
+	}
+	if !ok {
+		if target, err = t.newProfile(table); err != nil {
+			return r, err
+		}
+	}
+	r.target = target
+	for _, a := range arrived {
+		stays, err := t.stays(a, target)
+		if err != nil {
+			return r, err
+		}
+		if !stays {
+			r.keep = append(r.keep, a.identifier)
+		}
+	}
+	return r, nil
+}
+
+// stays reports whether an identifier may lead to one profile only and leads
+// to another one than the target, which nothing has merged into it.
+func (t *tx) stays(a arrival, target profile) (bool, error) {
+	if a.key == effaceIDKey {
+		return true, nil
+	}
+	if !a.spec.OneProfile || len(a.found) == 0 {
+		return false, nil
+	}
+	p, err := t.profileByRow(a.found[0].id)
+	return p.id != target.id, err
+}
+
+// strongest is the profile that the strongest identifier leads to; where that
+// leads to several, the one of them that the next identifier leads to, else
+// the oldest.
+func strongest(arrived []arrival) (profile, bool) {
+	var among []profile
+	for _, a := range arrived {
+		if len(a.found) == 0 {
+			continue
+		}
+		if among == nil {
+			among = a.found
+		} else if both := slices.DeleteFunc(slices.Clone(among), func(p profile) bool { return !a.leadsTo(p) }); len(both) > 0 {
+			among = both
+		}
+		if len(among) == 1 {
+			break
+		}
+	}
+	if len(among) == 0 {
+		return profile{}, false
+	}
+	return among[0], true
+}
+
+// mayHold reports whether a profile may take what arrived: it has no other
+// value of a key that allows one.
+func (t *tx) mayHold(p profile, arrived []arrival) (bool, error) {
+	for _, a := range arrived {
+		if !a.spec.OneValue || a.key == effaceIDKey || a.leadsTo(p) {
+			continue
+		}
+		has, err := t.hasKey(p.id, a.number)
+		if err != nil || has {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (t *tx) hasKey(profile, key int64) (bool, error) {
+	var one int
+	err := t.row(`SELECT 1 FROM lookup WHERE profile = $1 AND key = $2 LIMIT 1`, profile, key).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// join merges the profile that an identifier leads to with the target, where
+// the rules allow it. Where there is no target yet, the other becomes it.
+func (t *tx) join(target *profile, exists bool, other profile, arrived []arrival) (bool, error) {
+	current, err := t.profileByRow(other.id) // an identifier before may have merged it
+	if err != nil || exists && current.id == target.id {
+		return false, err
+	}
+	may, err := t.mayHold(current, arrived)
+	if err != nil || !may {
+		return false, err
+	}
+	if !exists {
+		*target = current
+		return true, nil
+	}
+	if may, err = t.compatible(*target, current); err != nil || !may {
+		return false, err
+	}
+	return t.mergeUnlessOpen(target, current, false)
+}
+
+// compatible reports whether two profiles do not both have a value of a key
+// that allows one.
+func (t *tx) compatible(a, b profile) (bool, error) {
+	for _, spec := range erasure.Keys(a.table) {
+		if !spec.OneValue || spec.Name == effaceIDKey {
+			continue
+		}
+		number, err := t.keyNumber(a.table, spec.Name)
+		if err != nil {
+			return false, err
+		}
+		hasA, err := t.hasKey(a.id, number)
+		if err != nil {
+			return false, err
+		}
+		hasB, err := t.hasKey(b.id, number)
+		if err != nil || hasA && hasB {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (t *tx) newProfile(table erasure.Table) (p profile, err error) {
+	p = profile{efface: erasure.NewEffaceID(t.now), table: table, created: t.now.UnixMilli()}
+	p.id, err = t.insert(`INSERT INTO profiles (efface_id, table_, created_at) VALUES ($1, $2, $3)`,
+		p.efface[:], string(table), p.created)
+	return p, err
+}
+
+// joinAlias joins the profile of an alias's previousId with the target, even
+// where both hold a user_id. A previousId that nothing is known of is kept as
+// an anonymous_id.
+func (t *tx) joinAlias(r *resolution, previous []identifier) error {
+	for _, id := range previous {
+		arrived, err := t.arrive([]identifier{id})
+		if err != nil {
+			return err
+		}
+		if found := arrived[0].found; len(found) > 0 {
+			if found[0].id != r.target.id {
+				_, err = t.mergeUnlessOpen(&r.target, found[0], true)
+			}
+			return err
+		}
+	}
+	last := previous[len(previous)-1]
+	arrived, err := t.arrive([]identifier{last})
+	if err != nil {
+		return err
+	}
+	r.keep = append(r.keep, arrived[0].identifier)
+	return nil
+}
+
+// mergeUnlessOpen merges other with the target. An open request of either
+// stops it; that is noted and tried again after a cancel.
+func (t *tx) mergeUnlessOpen(target *profile, other profile, alias bool) (bool, error) {
+	for _, p := range []profile{*target, other} {
+		_, err := t.openRequest(p.id)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err == nil {
+			_, err = t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
+				ON CONFLICT (profile, other) DO UPDATE SET alias = MAX(alias, excluded.alias)`,
+				min(target.id, other.id), max(target.id, other.id), alias)
+		}
+		return false, err
+	}
+	survivor, loser := *target, other
+	if loser.id < survivor.id {
+		survivor, loser = loser, survivor
+	}
+	*target = survivor
+	return true, t.merge(survivor, loser)
+}
+
+// merge moves pointers and re-seals nothing. The older profile's User ID
+// stays; the other still leads there.
+func (t *tx) merge(survivor, loser profile) error {
+	for _, query := range []string{
+		`UPDATE fragments SET profile = $1 WHERE profile = $2`,
+		`INSERT INTO lookup (key, mac, profile) SELECT key, mac, $1 FROM lookup WHERE profile = $2 ON CONFLICT DO NOTHING`,
+		`UPDATE profiles SET leads_to = $1 WHERE id = $2 OR leads_to = $2`,
+		`UPDATE requests SET profile = $1 WHERE profile = $2`,
+	} {
+		if _, err := t.exec(query, survivor.id, loser.id); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`DELETE FROM lookup WHERE profile = $1`, loser.id); err != nil {
+		return err
+	}
+	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
+	return t.moveRefusals(survivor, loser)
+}
+
+// moveRefusals lets the merges that were refused to the loser wait for the
+// survivor.
+func (t *tx) moveRefusals(survivor, loser profile) error {
+	others, err := t.refusals(loser.id)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, loser.id); err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.other == survivor.id {
+			continue
+		}
+		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			min(survivor.id, o.other), max(survivor.id, o.other), o.alias)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type refusal struct {
+	other int64
+	alias bool
+}
+
+func (t *tx) refusals(profile int64) (rs []refusal, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var r refusal
+		err := scan(&r.other, &r.alias)
+		rs = append(rs, r)
+		return err
+	}, `SELECT other, alias FROM refused_merges WHERE profile = $1
+		UNION ALL SELECT profile, alias FROM refused_merges WHERE other = $1`, profile)
+	return rs, err
+}
+
+// retryMerges tries the merges again that a request, now cancelled, stopped.
+func (t *tx) retryMerges(profileID int64) error {
+	rs, err := t.refusals(profileID)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, profileID); err != nil {
+		return err
+	}
+	target, err := t.profileByRow(profileID)
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		other, err := t.profileByRow(r.other)
+		if errors.Is(err, errNoProfile) {
+			continue // erased meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		may := r.alias
+		if !may {
+			if may, err = t.compatible(target, other); err != nil {
+				return err
+			}
+		}
+		if may && other.id != target.id {
+			if _, err := t.mergeUnlessOpen(&target, other, r.alias); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) profileByRow(id int64) (profile, error) {
+	p, err := scanProfile(t.row(`SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles f
+		JOIN profiles p ON p.id = COALESCE(f.leads_to, f.id) WHERE f.id = $1 AND p.claimed = 0`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, errNoProfile
+	}
+	return p, err
+}
+
+// collectable leaves out the identifiers that may not be collected again.
+func (t *tx) collectable(ids []identifier) ([]identifier, error) {
+	var one int
+	err := t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ids, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var keep []identifier
+	for _, id := range ids {
+		mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
+		err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
+		if errors.Is(err, sql.ErrNoRows) {
+			keep = append(keep, id)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return keep, nil
+}
+
+// prepareIDs normalises identifiers outside any transaction.
+func (db *DB) prepareIDs(ctx context.Context, ids []erasure.Identifier) ([]identifier, error) {
+	out := make([]identifier, 0, len(ids))
+	values := map[string]int{}
+	for _, id := range ids {
+		n, err := db.normalised(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(out, func(o identifier) bool { return o.mac == n.mac && o.key == n.key }) {
+			out = append(out, n)
+			values[n.key]++
+		}
+		if values[n.key] > 1 && erasure.KeyOf(n.table, n.key).OneValue {
+			return nil, erasure.Errorf(erasure.CodeInvalid, "Give one value of %s; a profile has one at most.", n.key)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,47 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+)
+
+// Identify stores one identify call of a source for the table user; pairs are
+// keys and values of identifiers.
+func Identify(t testing.TB, db *store.DB, source string, pairs ...string) store.Result {
+	t.Helper()
+	return Tell(t, db, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: source, Identifiers: Identifiers(pairs...)})
+}
+
+// Tell stores one call, which may be refused.
+func Tell(t testing.TB, db *store.DB, c ingest.Call) store.Result {
+	t.Helper()
+	results, err := db.Ingest(t.Context(), []ingest.Call{c})
+	if err != nil {
+		t.Fatalf("storing a call: %v", err)
+	}
+	return results[0]
+}
+
+// Identifiers makes identifiers of the table user from keys and values.
+func Identifiers(pairs ...string) (ids []erasure.Identifier) {
+	for i := 0; i < len(pairs); i += 2 {
+		ids = append(ids, erasure.Identifier{Table: erasure.User, Key: pairs[i], Value: pairs[i+1]})
+	}
+	return ids
+}
+
+// One finds the one profile that an identifier leads to.
+func One(t testing.TB, db *store.DB, key, value string) erasure.Profile {
+	t.Helper()
+	found, err := db.Find(t.Context(), Identifiers(key, value)[0])
+	if err != nil {
+		t.Fatalf("finding by %s: %v", key, err)
+	}
+	if len(found) != 1 {
+		t.Fatalf("%s %q leads to %d profiles, not to one", key, value, len(found))
+	}
+	return found[0]
+}
