@@ -19,12 +19,23 @@ func CheckRegion(region string) error {
 // normalisePhone gives E.164, for numbers that are not valid too as long as
 // they parse: people erase what their systems hold, wrong numbers included.
 func normalisePhone(s, region string) (string, bool) {
-	n := parsePhone(s, region)
+	n := parsePhone(withoutMarks(s), region)
 	if n == nil {
 		return s, false
 	}
 	dropTrunkZero(n)
 	return phonenumbers.Format(n, phonenumbers.E164), true
+}
+
+// withoutMarks drops all invisible marks: address books wrap the numbers that
+// are copied from them in marks of writing direction.
+func withoutMarks(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // parsePhone reads a leading 00 as + unless the number as typed is valid in
