@@ -1,0 +1,124 @@
+package store_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
+)
+
+func newKey(t *testing.T, db *store.DB, n store.NewKey) (string, erasure.APIKey) {
+	t.Helper()
+	token, k, err := db.CreateKey(t.Context(), erasure.System, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, k
+}
+
+func TestAKeyOpensWhatItWasMadeFor(t *testing.T) {
+	db := storetest.Open(t)
+	token, made := newKey(t, db, store.NewKey{Name: "crm sync",
+		Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite, erasure.ScopeDeletionsRead, erasure.ScopeDeletionsRead}})
+	if !regexp.MustCompile(`^efk_[A-Za-z0-9_-]{43}$`).MatchString(token) {
+		t.Errorf("the key is %q", token)
+	}
+	k, err := db.KeyByToken(t.Context(), token)
+	if err != nil || k.ID != made.ID || k.Name != "crm sync" || len(k.Scopes) != 2 || !k.Has(erasure.ScopeDeletionsRead) || k.Has(erasure.ScopeIngest) {
+		t.Errorf("got %+v, %v", k, err)
+	}
+	for _, wrong := range []string{"", "efk_", token[:46], token + "A", strings.ToUpper(token), "Bearer " + token} {
+		_, err := db.KeyByToken(t.Context(), wrong)
+		wantCode(t, err, erasure.CodeUnauthorized)
+	}
+}
+
+func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	scopes := []erasure.Scope{erasure.ScopeJune}
+	byName, _ := newKey(t, db, store.NewKey{Name: "one", Scopes: scopes})
+	byID, k := newKey(t, db, store.NewKey{Name: "two", Scopes: scopes})
+	expiring, _ := newKey(t, db, store.NewKey{Name: "three", Scopes: scopes, Expires: 24 * time.Hour})
+	for _, which := range []string{"one", k.ID.String()} {
+		if err := db.RevokeKey(t.Context(), erasure.System, which); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, db.RevokeKey(t.Context(), erasure.System, which), erasure.CodeNotFound)
+	}
+	if _, err := db.KeyByToken(t.Context(), expiring); err != nil {
+		t.Error(err)
+	}
+	clock.Advance(24 * time.Hour)
+	for _, token := range []string{byName, byID, expiring} {
+		_, err := db.KeyByToken(t.Context(), token)
+		wantCode(t, err, erasure.CodeUnauthorized)
+	}
+	want := []erasure.Kind{erasure.KeyCreated, erasure.KeyCreated, erasure.KeyCreated, erasure.KeyRevoked, erasure.KeyRevoked}
+	if got := db.LogKinds(t); !slices.Equal(got, want) {
+		t.Errorf("the log tells %v, want %v", got, want)
+	}
+}
+
+func TestANameIsUniqueAmongLiveKeys(t *testing.T) {
+	db := storetest.Open(t)
+	n := store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeIngest}}
+	newKey(t, db, n)
+	_, _, err := db.CreateKey(t.Context(), erasure.System, n)
+	wantCode(t, err, erasure.CodeConflict)
+	if err := db.RevokeKey(t.Context(), erasure.System, "crm"); err != nil {
+		t.Fatal(err)
+	}
+	newKey(t, db, n)
+	if all, err := db.Keys(t.Context()); err != nil || len(all) != 2 || !all[0].RevokedAt.IsZero() {
+		t.Errorf("got %+v, %v, want the live key first", all, err)
+	}
+}
+
+func TestAKeyThatMakesNoSenseIsRefused(t *testing.T) {
+	db := storetest.Open(t)
+	june, clevertap := []erasure.Scope{erasure.ScopeJune}, []erasure.Scope{erasure.ScopeCleverTap}
+	for _, n := range []store.NewKey{
+		{Scopes: june}, {Name: " crm", Scopes: june}, {Name: "c\x00rm", Scopes: june}, {Name: "c\u200brm", Scopes: june},
+		{Name: strings.Repeat("x", 65), Scopes: june}, {Name: "crm"}, {Name: "crm", Scopes: []erasure.Scope{"all"}},
+		{Name: "crm", Scopes: june, Expires: -time.Hour}, {Name: "crm", Scopes: june, AccountID: "W1"}, {Name: "crm", Scopes: clevertap},
+	} {
+		_, _, err := db.CreateKey(t.Context(), erasure.System, n)
+		wantCode(t, err, erasure.CodeInvalid)
+	}
+}
+
+func TestTheLastUseOfAKeyIsNotedToTheMinute(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	token, _ := newKey(t, db, store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeIngest}})
+	use := func() {
+		t.Helper()
+		if _, err := db.KeyByToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantUsed := func(want time.Time) {
+		t.Helper()
+		if err := db.FlushKeyUse(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := db.Keys(t.Context()); err != nil || !all[0].LastUsed.Equal(want) {
+			t.Errorf("got %+v, %v, want %s", all, err, want)
+		}
+	}
+	wantUsed(time.Time{})
+	use()
+	wantUsed(storetest.Start)
+	clock.Advance(59 * time.Second)
+	use()
+	wantUsed(storetest.Start)
+	clock.Advance(time.Second)
+	use()
+	wantUsed(storetest.Start.Add(time.Minute))
+}
