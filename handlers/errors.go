@@ -1,0 +1,128 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/views"
+)
+
+// handlerFunc answers a request, or returns why it could not. An
+// [erasure.Error] is shown by its sentence; of any other error only a
+// reference is shown, and the error stands beside it in the log.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// answer is an error with a status of its own.
+type answer struct {
+	status   int
+	sentence string
+}
+
+func (a *answer) Error() string { return a.sentence }
+
+var (
+	errNoPage    = &answer{http.StatusNotFound, "Check the address: there is no such page."}
+	errMethod    = &answer{http.StatusMethodNotAllowed, "Go back and use the page's own buttons: this address does not take such a request."}
+	errOtherSite = &answer{http.StatusForbidden, "Reload the page and send the form again: it came from another site."}
+	errRole      = &answer{http.StatusForbidden, "Ask an admin: your role does not include this page."}
+	errForm      = &answer{http.StatusBadRequest, "Go back and send the form again: it could not be read."}
+	errBody      = &answer{http.StatusRequestEntityTooLarge, "Send less at once: the request is over the limit."}
+	errInside    = &answer{http.StatusInternalServerError, "Try again, and give the reference to whoever runs this server if it happens again."}
+)
+
+var statuses = map[erasure.Code]int{
+	erasure.CodeInvalid:      http.StatusUnprocessableEntity,
+	erasure.CodeNotFound:     http.StatusNotFound,
+	erasure.CodeShared:       http.StatusConflict,
+	erasure.CodeTooLate:      http.StatusConflict,
+	erasure.CodeNotPending:   http.StatusConflict,
+	erasure.CodeConflict:     http.StatusConflict,
+	erasure.CodeUnauthorized: http.StatusUnauthorized,
+	erasure.CodeForbidden:    http.StatusForbidden,
+	erasure.CodeLimited:      http.StatusTooManyRequests,
+	erasure.CodeTooLarge:     http.StatusRequestEntityTooLarge,
+}
+
+// classify decides what an error is answered with. known is false where the
+// error says nothing to people and belongs in the log.
+func classify(err error) (a *answer, known bool) {
+	var e *erasure.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &a):
+		return a, true
+	case errors.As(err, &tooLarge):
+		return errBody, true
+	case errors.As(err, &e) && statuses[e.Code] != 0:
+		return &answer{statuses[e.Code], e.Sentence}, true
+	}
+	return errInside, false
+}
+
+// fail answers with an error, in the form that the client reads.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	v := visitOf(r)
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		v.gone = true // nobody is there to read an answer
+		return
+	}
+	a, known := classify(err)
+	if !known {
+		v.failure = err
+	}
+	var limited *erasure.Limited
+	if errors.As(err, &limited) {
+		w.Header().Set("Retry-After", fmt.Sprint(limited.Seconds()))
+	}
+	if v.route.may.scope != "" || strings.HasPrefix(r.URL.Path, "/api/") {
+		writeProblem(w, a, v.reference)
+		return
+	}
+	if v.session == nil && v.failure == nil {
+		if err := s.loadSession(r); err != nil { // for the navigation only
+			v.failure = err
+		}
+	}
+	if err := render(w, r, a.status, views.Error(s.page(r), a.status, a.sentence, v.reference)); err != nil {
+		v.failure = errors.Join(v.failure, err)
+		http.Error(w, a.sentence+" Reference: "+v.reference, a.status)
+	}
+}
+
+// writeProblem answers in the form of RFC 9457.
+func writeProblem(w http.ResponseWriter, a *answer, reference string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(a.status)
+	// A failed write means that the client went away.
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"type": "about:blank", "title": http.StatusText(a.status), "status": a.status,
+		"detail": a.sentence, "reference": reference,
+	})
+}
+
+// render draws a page or a fragment whole before the first byte is sent, so
+// that a view that fails can still become an error page.
+func render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
+	var b bytes.Buffer
+	if err := c.Render(r.Context(), &b); err != nil {
+		return fmt.Errorf("drawing a page: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w) // a failed write means that the client went away
+	return nil
+}
+
+// seeOther answers a form with the page that shows what it changed.
+func seeOther(w http.ResponseWriter, r *http.Request, path string) error {
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+)
+
+// alive answers as long as the process does.
+func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
+	return say(w, http.StatusOK, "ok\n")
+}
+
+// ready answers 503 where the store can't be read, and else tells what the
+// runner waits for. Neither wait stops the server from serving.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
+	st, err := s.db.Status(r.Context())
+	if err != nil {
+		visitOf(r).failure = err
+		return say(w, http.StatusServiceUnavailable, "the store cannot be read, reference "+visitOf(r).reference+"\n")
+	}
+	return say(w, http.StatusOK, readiness(st))
+}
+
+func readiness(st store.Status) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "ready")
+	for _, state := range erasure.States {
+		if state.Open() {
+			fmt.Fprintf(&b, "requests %s: %d\n", state, st.Open[state])
+		}
+	}
+	if st.Waiting > 0 {
+		fmt.Fprintf(&b, "key overwritten, waiting for an open reader: %s\n", st.Waiting.Round(time.Second))
+	}
+	if st.Held > 0 {
+		fmt.Fprintf(&b, "the clock jumped over a restart, erasures wait: %s\n", st.Held.Round(time.Second))
+	}
+	return b.String()
+}
+
+func say(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprint(w, text) // a failed write means that the client went away
+	return nil
+}

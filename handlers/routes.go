@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/efface/efface/static"
+	"github.com/efface/efface/store/erasure"
+)
+
+// route is one line of the table: everything that may differ between two
+// routes stands here, so that a test can walk them all.
+type route struct {
+	method string
+	path   string // of http.ServeMux
+	may    access
+	body   int64 // bytes that a request may carry
+	poll   bool  // htmx asks for it by itself: that renews no session
+	handle handlerFunc
+}
+
+func (rt route) pattern() string { return rt.method + " " + rt.path }
+
+// page reports whether a browser may be sent to the route.
+func (rt route) page() bool {
+	return rt.method == http.MethodGet && !rt.poll && len(rt.may.roles) > 0
+}
+
+// access says who may: everyone, operators of certain roles by their session,
+// or scripts by an API key with a scope. A session opens no route of a scope,
+// and a key none of a role.
+type access struct {
+	roles []erasure.Role
+	scope erasure.Scope
+}
+
+var (
+	public   = access{}
+	signedIn = access{roles: erasure.Roles}
+	staff    = access{roles: []erasure.Role{erasure.Admin, erasure.Staff}}
+	auditing = access{roles: []erasure.Role{erasure.Admin, erasure.Auditor}}
+	admins   = access{roles: []erasure.Role{erasure.Admin}}
+)
+
+func scoped(s erasure.Scope) access { return access{scope: s} }
+
+func (a access) permits(r erasure.Role) bool { return slices.Contains(a.roles, r) }
+
+const (
+	noBody   = 0
+	formBody = 64 << 10
+)
+
+// table lists every route.
+func (s *Server) table() []route {
+	return []route{
+		{"GET", "/{$}", signedIn, noBody, false, s.home},
+		{"GET", "/login", public, noBody, false, s.showLogin},
+		{"POST", "/login", public, formBody, false, s.login},
+		{"POST", "/logout", signedIn, formBody, false, s.logout},
+		{"GET", "/link/{token}", public, noBody, false, s.showLink},
+		{"POST", "/link/{token}", public, formBody, false, s.useLink},
+
+		{"GET", "/account", signedIn, noBody, false, s.showAccount},
+		{"POST", "/account/password", signedIn, formBody, false, s.changePassword},
+		{"POST", "/account/sessions/{id}/end", signedIn, formBody, false, s.endSession},
+
+		{"GET", "/settings", admins, noBody, false, s.showSettings},
+		{"GET", "/settings/keys", admins, noBody, false, s.showKeys},
+		{"POST", "/settings/keys", admins, formBody, false, s.createKey},
+		{"GET", "/settings/keys/{id}/revoke", admins, noBody, false, s.showRevokeKey},
+		{"POST", "/settings/keys/{id}/revoke", admins, formBody, false, s.revokeKey},
+		{"GET", "/settings/operators", admins, noBody, false, s.showOperators},
+		{"POST", "/settings/operators", admins, formBody, false, s.createOperator},
+		{"GET", "/settings/operators/{id}", admins, noBody, false, s.showOperator},
+		{"POST", "/settings/operators/{id}/role", admins, formBody, false, s.setRole},
+		{"POST", "/settings/operators/{id}/disabled", admins, formBody, false, s.setDisabled},
+		{"POST", "/settings/operators/{id}/reset", admins, formBody, false, s.resetPassword},
+
+		{"GET", "/static/{file...}", public, noBody, false, plain(static.Handler())},
+		{"GET", "/healthz", public, noBody, false, s.alive},
+		{"GET", "/readyz", public, noBody, false, s.ready},
+	}
+}
+
+// plain takes a handler that answers its own errors.
+func plain(h http.Handler) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// serve puts the route's rules before its handler.
+func (s *Server) serve(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := visitOf(r)
+		v.route = rt
+		if err := s.admit(w, r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		if v.answered {
+			return
+		}
+		if rt.body > 0 && r.ContentLength > rt.body {
+			s.fail(w, r, errBody)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, rt.body)
+		if err := rt.handle(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// admit checks who asks. Without a session it answers with the way to one.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
+	v := visitOf(r)
+	if v.route.may.scope != "" {
+		return nil // the route's own contract says how a key is given and refused
+	}
+	if err := s.cross.Check(r); err != nil {
+		return errOtherSite
+	}
+	if len(v.route.may.roles) == 0 {
+		return nil
+	}
+	if err := s.loadSession(r); err != nil {
+		return err
+	}
+	if v.session == nil {
+		v.answered = true
+		s.askToSignIn(w, r)
+		return nil
+	}
+	if !v.route.may.permits(v.session.Operator.Role) {
+		return errRole
+	}
+	return nil
+}
+
+// home leads to the first page that the operator may open.
+func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
+	path := "/find"
+	if !staff.permits(operator(r).Role) {
+		path = "/logs"
+	}
+	return seeOther(w, r, path)
+}
+
+// localPath returns the path if a browser may be sent there after signing in:
+// a page of this server, else "".
+func (s *Server) localPath(path string) string {
+	if len(path) > 1000 || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
+		return ""
+	}
+	r, err := http.NewRequest(http.MethodGet, path, nil)
+	if err != nil || r.URL.Host != "" || r.URL.Scheme != "" {
+		return ""
+	}
+	if _, pattern := s.mux.Handler(r); !s.routes[pattern].page() {
+		return ""
+	}
+	return path
+}

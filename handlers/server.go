@@ -1,0 +1,119 @@
+// Package handlers answers HTTP: one table of routes, one adapter from errors
+// to pages, and one file for each page.
+package handlers
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/views"
+)
+
+// Config says how a server behaves.
+type Config struct {
+	BaseURL        string         // scheme and host under which people reach it; https means TLS in front
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Location       *time.Location // of the times on pages; nil is UTC
+	CancelWindow   time.Duration
+	Wake           func() // tells the runner that there may be work; nil does nothing
+	Logger         *slog.Logger
+	Version        string
+	Settings       []views.Setting // the flags, as Settings shows them
+}
+
+// Server answers for one store.
+type Server struct {
+	db       *store.DB
+	config   Config
+	base     *url.URL
+	sessions *sessionStore
+	shown    *shownOnce
+	cross    *http.CrossOriginProtection
+	mux      *http.ServeMux
+	routes   map[string]route // by the pattern that the mux reports
+}
+
+// New makes a server. It does not listen.
+func New(db *store.DB, config Config) (*Server, error) {
+	base, err := url.Parse(config.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.Path != "" && base.Path != "/" {
+		return nil, fmt.Errorf("the base URL is not of the form https://host")
+	}
+	config.BaseURL = base.Scheme + "://" + base.Host
+	if config.Location == nil {
+		config.Location = time.UTC
+	}
+	if config.Wake == nil {
+		config.Wake = func() {}
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		db: db, config: config, base: base,
+		sessions: newSessionStore(db, base.Scheme == "https"),
+		shown:    &shownOnce{},
+		cross:    http.NewCrossOriginProtection(),
+		mux:      http.NewServeMux(),
+		routes:   map[string]route{},
+	}
+	if err := s.cross.AddTrustedOrigin(config.BaseURL); err != nil {
+		return nil, fmt.Errorf("trusting the base URL: %w", err)
+	}
+	for _, rt := range s.table() {
+		s.mux.Handle(rt.pattern(), s.serve(rt))
+		s.routes[rt.pattern()] = rt
+	}
+	return s, nil
+}
+
+// Handler returns what answers every request.
+func (s *Server) Handler() http.Handler {
+	return s.observe(s.secure(http.HandlerFunc(s.dispatch)))
+}
+
+// HTTPServer returns a server with its limits set, ready for Serve. A handler
+// that needs longer, such as an export, moves its own deadlines.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(withoutAddresses{s.config.Logger.Handler()}, slog.LevelWarn),
+	}
+}
+
+// dispatch keeps 404 and 405 on pages of our own.
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
+	if _, pattern := s.mux.Handler(r); pattern != "" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	missed := missedRoute{header: http.Header{}}
+	s.mux.ServeHTTP(&missed, r)
+	if missed.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", missed.header.Get("Allow"))
+		s.fail(w, r, errMethod)
+		return
+	}
+	s.fail(w, r, errNoPage)
+}
+
+// missedRoute takes what the mux answers where no route fits: a status, and
+// the methods that there are.
+type missedRoute struct {
+	header http.Header
+	status int
+}
+
+func (m *missedRoute) Header() http.Header         { return m.header }
+func (m *missedRoute) WriteHeader(status int)      { m.status = status }
+func (m *missedRoute) Write(b []byte) (int, error) { return len(b), nil }
