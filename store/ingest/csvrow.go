@@ -28,7 +28,7 @@ func (in *input) row() (line int, fields []string, err error) {
 		line = in.line + 1
 		fields, n, wrong := splitRow(b, in.err == io.EOF)
 		switch {
-		case n > lineSize:
+		case len(withoutEnd(b[:n])) > EventSize:
 			in.take(n, lineEnds(b[:n]))
 			return line, nil, tooLong(line)
 		case n == 0 && wrong == nil && len(b) > lineSize:

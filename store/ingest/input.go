@@ -99,6 +99,10 @@ func (in *input) skipLine() {
 	}
 }
 
+func withoutEnd(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+}
+
 func tooLong(line int) error {
 	return &LineError{Line: line, Err: refuse("Shorten the line to %d bytes.", EventSize)}
 }
@@ -113,7 +117,7 @@ func (in *input) next() (line int, b []byte, err error) {
 		switch {
 		case i >= 0:
 			in.take(i+1, 1)
-			b = bytes.TrimSuffix(b[:i], []byte("\r"))
+			b = withoutEnd(b[:i+1])
 			if len(b) > EventSize {
 				return n, nil, tooLong(n)
 			}

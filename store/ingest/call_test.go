@@ -1,0 +1,159 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+func parse(t *testing.T, call string) Call {
+	t.Helper()
+	c, err := ParseCall([]byte(call))
+	if err != nil {
+		t.Errorf("%s: %v", call, err)
+	}
+	return c
+}
+
+func TestEachKindOfCallGivesWhatItTells(t *testing.T) {
+	for _, c := range []struct{ call, identifiers, record string }{
+		{`{"type":"identify","userId":"1","traits":{"email":"ann@example.com","phone":4971128,"plan":"gold","n": { "a": [1] },"fbp":null}}`,
+			`user_id=1 email=ann@example.com phone=4971128 n:{"a":[1]} plan:"gold"`, ``},
+		{`{"type":"identify","anonymousId":"a","userId":null,"traits":null,"context":null,"integrations":{"All":true},"_x":1}`,
+			`anonymous_id=a`, ``},
+		{`{"type":"track","userId":"1","anonymousId":"a","event":"Paid","timestamp":"2021-01-01T00:00:00Z","properties":{"total": 1.98}}`,
+			`user_id=1 anonymous_id=a`, `{"type":"track","event":"Paid","timestamp":"2021-01-01T00:00:00Z","properties":{"total":1.98}}`},
+		{`{"type":"track","userId":"1","event":"Paid","context":{"ip":"192.0.2.1","traits":{"email":"ann@example.com","clevertap_id":"g"}}}`,
+			`user_id=1 email=ann@example.com clevertap_id=g`,
+			`{"type":"track","event":"Paid","context":{"ip":"192.0.2.1","traits":{"email":"ann@example.com","clevertap_id":"g"}}}`},
+		{`{"type":"page","userId":"1","name":"Home","category":"Docs","properties":null}`, `user_id=1`, `{"type":"page","name":"Home","category":"Docs"}`},
+		{`{"type":"screen","userId":"1","name":"Home"}`, `user_id=1`, `{"type":"screen","name":"Home"}`},
+		{`{"type":"alias","userId":"1","previousId":"a"}`, `user_id=1`, ``},
+		{`{"type":"group","userId":"1","groupId":"g","traits":{"name":"Acme","email":"info@acme.example"},"context":{"traits":{"email":"ann@example.com"}}}`,
+			`user_id=1 email=ann@example.com name:"Acme"`, `{"type":"group","groupId":"g","context":{"traits":{"email":"ann@example.com"}}}`},
+	} {
+		got := parse(t, c.call)
+		if values(got) != c.identifiers || string(got.Record) != c.record {
+			t.Errorf("%s:\n got %s\n     %s\nwant %s\n     %s", c.call, values(got), got.Record, c.identifiers, c.record)
+		}
+	}
+}
+
+func TestAGroupCallNamesTheGroupApartFromItsMember(t *testing.T) {
+	c := parse(t, `{"type":"group","userId":"1","groupId":"g","traits":{"email":"info@acme.example","user_id":"9"}}`)
+	want := []erasure.Identifier{{Table: erasure.Group, Key: "group_id", Value: "g"}, {Table: erasure.Group, Key: "email", Value: "info@acme.example"}}
+	if c.GroupID != "g" || fmt.Sprint(c.GroupIdentifiers) != fmt.Sprint(want) || c.Table != erasure.User {
+		t.Errorf("got %+v", c)
+	}
+	if a := parse(t, `{"type":"alias","userId":"1","previousId":"a","groupId":"g"}`); a.PreviousID != "a" || a.GroupID != "" {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func TestExternalIdsOfUsersInTheClearAreIdentifiers(t *testing.T) {
+	c := parse(t, `{"type":"track","userId":"1","event":"x","context":{"externalIds":[
+		{"id":"51","type":"hubspot_user_id","collection":"users","encoding":"none"},
+		{"id":"fb.1","type":"fbp"}, {"id":"","type":"phone"}, {"id":"1","type":"user_id"},
+		{"id":"0cc1","type":"email","encoding":"sha256"}, {"id":"7","type":"account","collection":"accounts"}, {"id":"g","type":"group_id"}]}}`)
+	if got := values(c); got != "user_id=1 hubspot_user_id=51 fbp=fb.1" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestTimesAreKeptInUTC(t *testing.T) {
+	want := time.Date(2021, 1, 1, 10, 30, 0, 0, time.UTC)
+	for _, s := range []string{"2021-01-01T10:30:00Z", "2021-01-01T10:30:00.000Z", "2021-01-01T12:30:00+02:00", "2021-01-01T12:30:00.0+0200",
+		"2021-01-01T10:30:00", "2021-01-01 10:30:00"} {
+		if got := parse(t, `{"type":"page","userId":"1","timestamp":"`+s+`"}`).At; !got.Equal(want) || got.Location() != time.UTC {
+			t.Errorf("%s: got %s", s, got)
+		}
+	}
+	if got := parse(t, `{"type":"page","userId":"1","originalTimestamp":"2021-01-01T10:30:00Z"}`).At; !got.Equal(want) {
+		t.Errorf("originalTimestamp: got %s", got)
+	}
+	if got := parse(t, `{"type":"page","userId":"1","timestamp":null}`).At; !got.IsZero() {
+		t.Errorf("no time: got %s", got)
+	}
+}
+
+func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for name, call := range map[string]string{
+		"nothing":                ``,
+		"no object":              `[]`,
+		"text":                   `"ann@example.com"`,
+		"cut off":                `{"type":"identify","userId":"ann@example.com"`,
+		"no JSON":                `{"type":"identify",userId:"ann@example.com"}`,
+		"duplicate name":         `{"type":"identify","userId":"ann@example.com","userId":"1"}`,
+		"duplicate, escaped":     `{"type":"identify","userId":"ann@example.com","user\u0049d":"1"}`,
+		"duplicate trait":        `{"type":"identify","userId":"1","traits":{"a":1,"a":2}}`,
+		"duplicate unknown":      `{"type":"identify","userId":"1","x":{"ann":1,"ann":2}}`,
+		"another case":           `{"type":"identify","userId":"1","userid":"ann@example.com"}`,
+		"another case alone":     `{"Type":"identify","userId":"ann@example.com"}`,
+		"another case, unknown":  `{"type":"identify","userId":"1","CONTEXT":{}}`,
+		"trailing data":          `{"type":"identify","userId":"1"} {"ann":1}`,
+		"trailing comma":         `{"type":"identify","userId":"1"},`,
+		"not UTF-8":              "{\"type\":\"identify\",\"userId\":\"ann\xff\"}",
+		"half a surrogate":       `{"type":"identify","userId":"ann\ud800"}`,
+		"NUL":                    "{\"type\":\"identify\",\"userId\":\"ann\x00\"}",
+		"NUL, escaped":           `{"type":"identify","userId":"1","traits":{"a":"ann\u0000"}}`,
+		"NUL in a name":          `{"type":"identify","userId":"1","traits":{"ann\u0000":1}}`,
+		"too deep":               `{"type":"identify","userId":"1","x":` + deep(32) + `}`,
+		"too large":              `{"type":"identify","userId":"1","x":"` + strings.Repeat("a", EventSize) + `"}`,
+		"no type":                `{"userId":"ann@example.com"}`,
+		"unknown type":           `{"type":"ann@example.com","userId":"1"}`,
+		"type in capitals":       `{"type":"Identify","userId":"1"}`,
+		"nobody":                 `{"type":"identify","traits":{"email":"ann@example.com"}}`,
+		"nobody, blanks":         `{"type":"identify","userId":" \u200b"}`,
+		"userId a number":        `{"type":"identify","userId":1}`,
+		"userId an object":       `{"type":"identify","userId":{"ann":1}}`,
+		"over-long userId":       `{"type":"identify","userId":"` + strings.Repeat("a", 1025) + `"}`,
+		"messageId a number":     `{"type":"identify","userId":"1","messageId":1}`,
+		"over-long messageId":    `{"type":"identify","userId":"1","messageId":"` + strings.Repeat("a", 256) + `"}`,
+		"traits a list":          `{"type":"identify","userId":"1","traits":["ann"]}`,
+		"properties text":        `{"type":"track","event":"x","userId":"1","properties":"ann"}`,
+		"context a list":         `{"type":"track","event":"x","userId":"1","context":[]}`,
+		"context.traits a list":  `{"type":"track","event":"x","userId":"1","context":{"traits":[]}}`,
+		"externalIds an object":  `{"type":"track","event":"x","userId":"1","context":{"externalIds":{}}}`,
+		"external id a number":   `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":1,"type":"a"}]}}`,
+		"external type no key":   `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":"1","type":"ann@example.com"}]}}`,
+		"email a list":           `{"type":"identify","userId":"1","traits":{"email":["ann@example.com"]}}`,
+		"two user ids":           `{"type":"identify","userId":"1","context":{"externalIds":[{"id":"ann","type":"user_id"}]}}`,
+		"no event":               `{"type":"track","userId":"1"}`,
+		"event a number":         `{"type":"track","userId":"1","event":1}`,
+		"no groupId":             `{"type":"group","userId":"1"}`,
+		"no previousId":          `{"type":"alias","userId":"1"}`,
+		"over-long previousId":   `{"type":"alias","userId":"1","previousId":"` + strings.Repeat("a", 1025) + `"}`,
+		"timestamp in words":     `{"type":"page","userId":"1","timestamp":"ann's birthday"}`,
+		"timestamp a number":     `{"type":"page","userId":"1","timestamp":1609459200}`,
+		"efface_id that is none": `{"type":"page","userId":"1","context":{"externalIds":[{"id":"ann","type":"efface_id"}]}}`,
+	} {
+		_, err := ParseCall([]byte(call))
+		if erasure.CodeOf(err) != erasure.CodeInvalid {
+			t.Errorf("%s: got %v", name, err)
+		} else if strings.Contains(err.Error(), "ann") {
+			t.Errorf("%s: the sentence holds what was sent: %v", name, err)
+		}
+	}
+}
+
+func TestWhatIsFreeInTheSpecIsAccepted(t *testing.T) {
+	deep := strings.Repeat("[", 31) + strings.Repeat("]", 31)
+	for name, call := range map[string]string{
+		"as deep as may be":      `{"type":"identify","userId":"1","x":` + deep + `}`,
+		"traits that differ":     `{"type":"identify","userId":"1","traits":{"Email":"a","email":"b","EMAIL":1}}`,
+		"properties that differ": `{"type":"track","event":"x","userId":"1","properties":{"Type":1,"type":2,"userid":3}}`,
+		"context that differs":   `{"type":"track","event":"x","userId":"1","context":{"Traits":1,"traits":{}}}`,
+		"blanks around":          " \t{\"type\":\"identify\",\"userId\":\"1\"}\r\n",
+		"escapes":                `{"t\u0079pe":"\u0069dentify","userId":"1"}`,
+		"the longest message id": `{"type":"identify","userId":"1","messageId":"` + strings.Repeat("a", 255) + `"}`,
+		"a value that is no key": `{"type":"identify","userId":"1","traits":{"email":"nobody","phone":"none"}}`,
+	} {
+		if _, err := ParseCall([]byte(call)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
