@@ -1,7 +1,10 @@
-// Follows the system's light or dark setting. Loaded before the first paint.
+// Loaded before the first paint: follows the system's light or dark setting,
+// and says that scripts run.
 (() => {
+  const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const apply = () => document.documentElement.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");
+  const apply = () => root.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");
   dark.addEventListener("change", apply);
   apply();
+  root.classList.add("js");
 })();

@@ -182,7 +182,33 @@ func Find(p Page, f FindForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "Find</button></div></form></div><div class=\"card\"><div class=\"card-header\"><h2 class=\"card-title\">How a value is matched</h2></div><div class=\"table-responsive\"><table class=\"table card-table\"><thead><tr><th scope=\"col\">Identifier</th><th scope=\"col\">Found as</th><th scope=\"col\">For example</th></tr></thead> <tbody><tr><td>email</td><td>The whole address, in any case, with or without blanks around it</td><td><code>Ann@Example.com</code> finds <code>ann@example.com</code></td></tr><tr><td>phone</td><td>With <code>+</code> or <code>00</code> and the country code, or the national number with its two-letter country</td><td><code>020 7946 0018</code> and <code>GB</code></td></tr><tr><td>Any other</td><td>Exactly as the source gave it</td><td><code>u-1042</code></td></tr></tbody></table></div></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "Find</button></div></form></div><div class=\"card\"><div class=\"card-header\"><h2 class=\"card-title\">How a value is matched</h2></div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Var7 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
+				templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
+				templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
+				if !templ_7745c5c3_IsBuffer {
+					defer func() {
+						templ_7745c5c3_BufErr := templruntime.ReleaseBuffer(templ_7745c5c3_Buffer)
+						if templ_7745c5c3_Err == nil {
+							templ_7745c5c3_Err = templ_7745c5c3_BufErr
+						}
+					}()
+				}
+				ctx = templ.InitializeContext(ctx)
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<table class=\"table card-table\"><thead><tr><th scope=\"col\">Identifier</th><th scope=\"col\">Found as</th><th scope=\"col\">For example</th></tr></thead> <tbody><tr><td>email</td><td>The whole address, in any case, with or without blanks around it</td><td><code>Ann@Example.com</code> finds <code>ann@example.com</code></td></tr><tr><td>phone</td><td>With <code>+</code> or <code>00</code> and the country code, or the national number with its two-letter country</td><td><code>020 7946 0018</code> and <code>GB</code></td></tr><tr><td>Any other</td><td>Exactly as the source gave it</td><td><code>u-1042</code></td></tr></tbody></table>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				return nil
+			})
+			templ_7745c5c3_Err = table("How a value is matched").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
