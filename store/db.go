@@ -6,7 +6,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,7 +77,7 @@ type DB struct {
 	lock    *os.File
 	id      [16]byte // the store's
 
-	reads   *sql.DB // single statements only; a reader never holds a transaction
+	reads   *reads
 	writes  *writer
 	keyring *seal.Keyring
 	keys    *seal.Pool // made ahead

@@ -9,14 +9,6 @@ import (
 
 // What must differ between SQLite and another database stands in this file.
 
-// readers is how many connections read at once.
-const readers = 8
-
-// openReads opens the pool that reads.
-func openReads(path string) (*sql.DB, error) {
-	return openPool(path, seal.DSNOptions{QueryOnly: true, CacheKiB: 16 << 10}, readers)
-}
-
 // openWrites opens the pool of the one connection that writes, and makes the
 // file where there is none.
 func openWrites(path string) (*sql.DB, error) {

@@ -30,8 +30,8 @@ func (db *DB) Requests(ctx context.Context, f erasure.RequestFilter) (rs []erasu
 		return nil, "", err
 	}
 	_, hb := db.now()
-	query := `SELECT ` + requestColumns + requestTables + where + fmt.Sprintf(` ORDER BY r.id DESC LIMIT %d`, limit+1)
-	rows, err := db.reads.QueryContext(ctx, query, args...)
+	query := `SELECT ` + requestColumns + requestTables + where + fmt.Sprintf(` ORDER BY r.id DESC LIMIT $%d`, len(args)+1)
+	rows, err := db.reads.QueryContext(ctx, query, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", err
 	}
