@@ -43,6 +43,7 @@ func readiness(st store.Status) string {
 	return b.String()
 }
 
+// say answers programs in plain text.
 func say(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

@@ -66,10 +66,14 @@ func New(db *store.DB, config Config) (*Server, error) {
 		return nil, fmt.Errorf("trusting the base URL: %w", err)
 	}
 	for _, rt := range s.table() {
-		s.mux.Handle(rt.pattern(), s.serve(rt))
-		s.routes[rt.pattern()] = rt
+		s.add(rt)
 	}
 	return s, nil
+}
+
+func (s *Server) add(rt route) {
+	s.mux.Handle(rt.pattern(), s.serve(rt))
+	s.routes[rt.pattern()] = rt
 }
 
 // Handler returns what answers every request.

@@ -1,0 +1,182 @@
+package handlers
+
+import (
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+)
+
+// permitted says who may as the specification has it, apart from the table,
+// by the longest beginning of the path. A route that fits none fails the test.
+var permitted = map[string][]erasure.Role{
+	"/{$}":              {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/login":            nil,
+	"/link/":            nil,
+	"/static/":          nil,
+	"/healthz":          nil,
+	"/readyz":           nil,
+	"/logout":           {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/account":          {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/find":             {erasure.Admin, erasure.Staff},
+	"/profiles/":        {erasure.Admin, erasure.Staff},
+	"/requests/{id}":    {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/requests/{id}/c":  {erasure.Admin, erasure.Staff},
+	"/logs":             {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/activity":         {erasure.Admin, erasure.Auditor},
+	"/settings":         {erasure.Admin},
+	"/api/openapi.json": nil,
+}
+
+// scopes say the same for what scripts may.
+var scopes = map[string][]erasure.Scope{
+	"/user-deletion/":        {erasure.ScopeCustomerLabs},
+	"/api/v1/profiles/find":  {erasure.ScopeProfilesRead},
+	"/api/v1/deletions":      {erasure.ScopeDeletionsRead, erasure.ScopeDeletionsWrite},
+	"/api/v1/batches":        {erasure.ScopeDeletionsRead, erasure.ScopeDeletionsWrite},
+	"/api/v1/suppressions/":  {erasure.ScopeProfilesRead},
+	"/v2/identity/":          {erasure.ScopeLytics},
+	"/api/entity/":           {erasure.ScopeLytics},
+	"/1/delete/":             {erasure.ScopeCleverTap},
+	"/api/platform/":         {erasure.ScopeJune},
+	"/v1/":                   {erasure.ScopeIngest},
+	"/sdk/":                  {erasure.ScopeIngest},
+	"/user-deletion/cancel-": {erasure.ScopeCustomerLabs},
+}
+
+func longest[V any](m map[string]V, path string) (best string, found bool) {
+	for prefix := range m {
+		if strings.HasPrefix(path, prefix) && len(prefix) >= len(best) {
+			best, found = prefix, true
+		}
+	}
+	return best, found
+}
+
+func TestEveryRouteIsForThoseWhomTheSpecificationNames(t *testing.T) {
+	for _, rt := range newSite(t).server.table() {
+		if rt.may.scope != "" {
+			if best, ok := longest(scopes, rt.path); !ok || !slices.Contains(scopes[best], rt.may.scope) || len(rt.may.roles) > 0 {
+				t.Errorf("%s is for the scope %s", rt.pattern(), rt.may.scope)
+			}
+			continue
+		}
+		if best, ok := longest(permitted, rt.path); !ok || !slices.Equal(permitted[best], rt.may.roles) {
+			t.Errorf("%s is for %v, want %v", rt.pattern(), rt.may.roles, permitted[best])
+		}
+	}
+}
+
+func TestEveryRouteThatTakesABodyLimitsIt(t *testing.T) {
+	for _, rt := range newSite(t).server.table() {
+		reads := rt.method == http.MethodPost || rt.method == http.MethodPut || rt.method == http.MethodPatch
+		if reads != (rt.body > 0) && rt.method != http.MethodDelete {
+			t.Errorf("%s takes %d bytes", rt.pattern(), rt.body)
+		}
+	}
+}
+
+var wildcard = regexp.MustCompile(`\{[a-z_]+(\.\.\.)?\}`)
+
+// pathOf fills a route's wildcards with what leads nowhere.
+func pathOf(rt route) string {
+	return wildcard.ReplaceAllString(strings.ReplaceAll(rt.path, "{$}", ""), uuid.NewString())
+}
+
+// keyForms are the ways in which scripts present a key.
+var keyForms = map[string]func(token string) []string{
+	"X-API-Key": func(k string) []string { return []string{"X-API-Key", k} },
+	"raw":       func(k string) []string { return []string{"Authorization", k} },
+	"Bearer":    func(k string) []string { return []string{"Authorization", "Bearer " + k} },
+	"Basic raw": func(k string) []string { return []string{"Authorization", "Basic " + k} },
+	"Basic":     func(k string) []string { return []string{"Authorization", "Basic " + basic(k+":")} },
+	"Authorisation": func(k string) []string {
+		return []string{"Authorisation", "Basic " + k}
+	},
+	"CleverTap": func(k string) []string {
+		return []string{"X-CleverTap-Account-Id", "W1", "X-CleverTap-Passcode", k}
+	},
+}
+
+func basic(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+func (st *site) key(scopes ...erasure.Scope) string {
+	st.t.Helper()
+	n := store.NewKey{Name: uuid.NewString(), Scopes: scopes}
+	if slices.Contains(scopes, erasure.ScopeCleverTap) {
+		n.AccountID = "W1"
+	}
+	token, _, err := st.db.CreateKey(st.t.Context(), erasure.System, n)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	return token
+}
+
+func TestEveryRouteByRoleAndWayToAuthenticate(t *testing.T) {
+	st := newSite(t)
+	people := map[erasure.Role]erasure.Operator{}
+	for _, role := range erasure.Roles {
+		people[role] = st.invited(string(role)+"@example.com", role)
+	}
+	st.invited("other@example.com", erasure.Admin)
+	keys := map[erasure.Scope]string{}
+	for _, scope := range erasure.Scopes {
+		keys[scope] = st.key(scope)
+	}
+	for _, rt := range st.server.table() {
+		t.Run(rt.pattern(), func(t *testing.T) {
+			check := func(who string, may bool, a reply) {
+				t.Helper()
+				if opened(a) != may {
+					t.Errorf("%s: may is %v, and the answer %d to %q", who, may, a.status, a.location())
+				}
+			}
+			open := len(rt.may.roles) == 0 && rt.may.scope == ""
+			check("nobody", open, st.browser().send(rt.method, pathOf(rt), nil))
+			check("a made-up session", open, st.browser().send(rt.method, pathOf(rt), nil, "Cookie", "efface="+uuid.NewString()))
+			for role, o := range people {
+				// A route may end the session, so each has a new one.
+				check(string(role), open || rt.may.permits(role), st.browserOf(o).send(rt.method, pathOf(rt), nil))
+			}
+			for scope, token := range keys {
+				for form, header := range keyForms {
+					a := st.browser().send(rt.method, pathOf(rt), nil, header(token)...)
+					if scope != rt.may.scope {
+						check("a key of "+string(scope)+" as "+form, open, a)
+					}
+				}
+			}
+			if rt.may.scope != "" && !slices.ContainsFunc(slices.Collect(mapValues(keyForms)), func(header func(string) []string) bool {
+				return opened(st.browser().send(rt.method, pathOf(rt), nil, header(keys[rt.may.scope])...))
+			}) {
+				t.Errorf("no form of a key of %s opens it", rt.may.scope)
+			}
+		})
+	}
+}
+
+func mapValues[K comparable, V any](m map[K]V) func(func(V) bool) {
+	return func(yield func(V) bool) {
+		for _, v := range m {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// opened reports whether the answer is one of the route's own.
+func opened(a reply) bool {
+	if a.status == http.StatusSeeOther && a.location() == "/login" {
+		return a.header.Get("Set-Cookie") != "" && strings.Contains(a.header.Get("Set-Cookie"), "efface=;") // a sign-out
+	}
+	return a.status != http.StatusUnauthorized && a.status != http.StatusForbidden
+}
