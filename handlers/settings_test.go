@@ -1,0 +1,122 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/views"
+)
+
+func TestSettingsShowsTheFlags(t *testing.T) {
+	st := newSite(t, func(c *Config) {
+		c.Settings = []views.Setting{{Flag: "--cancel-window", Variable: "EFFACE_CANCEL_WINDOW", Value: "24h", Meaning: "How long."}}
+	})
+	a := st.signedIn(erasure.Admin).get("/settings").want(http.StatusOK)
+	if text := a.find("main").Text(); !strings.Contains(text, "--cancel-window") || !strings.Contains(text, "24h") {
+		t.Errorf("the page says %s", text)
+	}
+}
+
+func TestAKeyIsShownOnceAndEndsWhenRevoked(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Admin)
+	b.post("/settings/keys", url.Values{"name": {"crm"}, "scope": {"deletions:write", "deletions:read"}, "expires": {"90d"}}).leadsTo("/settings/keys")
+	st.signedIn(erasure.Admin).get("/settings/keys").want(http.StatusOK) // not for others to see
+	a := b.get("/settings/keys")
+	token := a.find("#new-key").Text()
+	if !strings.Contains(a.find("#new-key-line").Text(), token) {
+		t.Errorf("there is no line with the key\n%s", a.body)
+	}
+	if b.get("/settings/keys").find("#new-key").Length() != 0 {
+		t.Error("the key is shown again")
+	}
+	k, err := st.db.KeyByToken(t.Context(), token)
+	if err != nil || !k.ExpiresAt.Equal(k.CreatedAt.AddDate(0, 0, 90)) {
+		t.Fatalf("got %+v, %v", k, err)
+	}
+	path := "/settings/keys/" + k.ID.String() + "/revoke"
+	b.get(path).want(http.StatusOK)
+	b.post(path, nil).leadsTo("/settings/keys")
+	if _, err := st.db.KeyByToken(t.Context(), token); err == nil {
+		t.Error("the key still opens")
+	}
+	b.get(path).want(http.StatusNotFound)
+	b.post(path, nil).want(http.StatusNotFound)
+	if log := st.log.String(); strings.Contains(log, token) || strings.Contains(log, "crm") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+func TestAWrongKeyFormIsShownAgainWithWhatWasTyped(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Admin)
+	st.key(erasure.ScopeJune)
+	keys, err := st.db.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []url.Values{
+		{}, {"name": {"crm"}}, {"scope": {"june"}}, {"name": {"crm"}, "scope": {"all"}}, {"name": {"crm"}, "scope": {"clevertap"}},
+		{"name": {"crm"}, "scope": {"june"}, "expires": {"soon"}}, {"name": {"crm"}, "scope": {"june"}, "expires": {"-1"}},
+		{"name": {"crm"}, "scope": {"june"}, "expires": {"1.5"}},
+		{"name": {"crm"}, "scope": {"june"}, "expires": {"999999"}}, {"name": {keys[0].Name}, "scope": {"june"}},
+	} {
+		a := b.post("/settings/keys", form).want(http.StatusUnprocessableEntity)
+		if v, _ := a.find("input[name=name]").Attr("value"); v != form.Get("name") || a.find("[role=alert] li").Length() == 0 {
+			t.Errorf("%v: the form holds %q\n%s", form, v, a.body)
+		}
+	}
+}
+
+func TestANewOperatorGetsALinkToHandOver(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Admin)
+	b.post("/settings/operators", url.Values{"email": {"not an address"}, "role": {"operator"}}).want(http.StatusUnprocessableEntity)
+	b.post("/settings/operators", url.Values{"email": {"bob@example.com"}, "role": {"owner"}}).want(http.StatusUnprocessableEntity)
+	b.post("/settings/operators", url.Values{"email": {"bob@example.com"}, "role": {"operator"}}).leadsTo("/settings/operators")
+	link := b.get("/settings/operators").find("#one-time-link").Text()
+	path, ok := strings.CutPrefix(link, st.url)
+	if !ok {
+		t.Fatalf("the link is %q", link)
+	}
+	bob := st.browser()
+	bob.post(path, url.Values{"password": {goodPassword}}).leadsTo("/")
+	bob.get("/settings").want(http.StatusForbidden)
+	b.post("/settings/operators", url.Values{"email": {"Bob@example.com"}, "role": {"operator"}}).want(http.StatusUnprocessableEntity)
+}
+
+func TestAnAdminChangesAnotherOperator(t *testing.T) {
+	st := newSite(t)
+	ann := st.invited("ann@example.com", erasure.Admin)
+	admin := st.browserOf(ann)
+	bob := st.operator("bob@example.com", erasure.Staff)
+	page := "/settings/operators/" + bob.ID.String()
+	admin.get(page).want(http.StatusOK)
+
+	b := st.browserOf(bob)
+	admin.post(page+"/role", url.Values{"role": {"auditor"}}).leadsTo(page)
+	b.get("/account").leadsTo("/login")
+	admin.post(page+"/role", url.Values{"role": {"owner"}}).want(http.StatusUnprocessableEntity)
+
+	b = st.browserOf(bob)
+	admin.post(page+"/disabled", url.Values{"disabled": {"yes"}}).leadsTo(page)
+	b.get("/account").leadsTo("/login")
+	st.browser().login("bob@example.com", goodPassword).want(http.StatusUnauthorized)
+	admin.post(page+"/disabled", url.Values{"disabled": {"no"}}).leadsTo(page)
+
+	admin.post(page+"/reset", nil).leadsTo(page)
+	link := strings.TrimPrefix(admin.get(page).find("#one-time-link").Text(), st.url)
+	st.browser().post(link, url.Values{"password": {"another good long one"}}).leadsTo("/")
+
+	own := "/settings/operators/" + ann.ID.String()
+	for _, form := range []string{"/role", "/disabled"} {
+		a := admin.post(own+form, url.Values{"role": {"auditor"}, "disabled": {"yes"}}).want(http.StatusUnprocessableEntity)
+		if !strings.Contains(a.find("[role=alert]").Text(), "last active one") {
+			t.Errorf("nothing is said\n%s", a.body)
+		}
+	}
+	admin.post("/settings/operators/"+"00000000-0000-0000-0000-000000000000"+"/role", url.Values{"role": {"auditor"}}).want(http.StatusNotFound)
+}
