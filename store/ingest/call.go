@@ -63,9 +63,6 @@ func readWire(raw []byte) (*wireCall, error) {
 	if err := checkStrict(raw); err != nil {
 		return nil, err
 	}
-	if err := checkNamesOf(raw); err != nil {
-		return nil, err
-	}
 	var w wireCall
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return nil, typeError(err)

@@ -14,28 +14,54 @@ import (
 // nestingLimit is how deep objects and arrays may stand in one another.
 const nestingLimit = 32
 
-// checkStrict refuses what two readers of one JSON text could understand
-// differently: names that stand twice, invalid UTF-8, NUL, deep nesting, data
-// after the end. Sentences name a place in the text and nothing of its content.
+// checkStrict refuses what two readers of one JSON object could understand
+// differently: names that stand twice, members of a call in another letter
+// case, invalid UTF-8, NUL, deep nesting, data after the end. Sentences name a
+// place in the text and nothing of its content.
 func checkStrict(raw []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	if d.PeekKind() != '{' {
+		return refuse("Give a JSON object.")
+	}
 	for {
 		token, err := d.ReadToken()
-		if err == io.EOF {
-			return nil
-		}
 		if err != nil {
 			return syntaxError(err)
 		}
-		switch {
-		case d.StackDepth() > nestingLimit:
+		if d.StackDepth() > nestingLimit {
 			return refuse("Nest objects and arrays no deeper than %d.", nestingLimit)
-		case token.Kind() == '"' && strings.IndexByte(token.String(), 0) >= 0:
-			return refuse("Remove the NUL character before byte %d.", d.InputOffset())
-		case d.StackDepth() == 0 && d.InputOffset() < int64(len(raw)) && len(bytes.TrimSpace(raw[d.InputOffset():])) > 0:
-			return refuse("Give one JSON object and nothing after it; more follows at byte %d.", d.InputOffset()+1)
+		}
+		if token.Kind() == '"' {
+			if err := checkString(d, token.String()); err != nil {
+				return err
+			}
+		}
+		if d.StackDepth() == 0 {
+			return checkEnd(raw, d.InputOffset())
 		}
 	}
+}
+
+func checkString(d *jsontext.Decoder, s string) error {
+	if strings.IndexByte(s, 0) >= 0 {
+		return refuse("Remove the NUL character before byte %d.", d.InputOffset())
+	}
+	if _, n := d.StackIndex(d.StackDepth()); d.StackDepth() != 1 || n%2 == 0 {
+		return nil // not the name of a member of the call
+	}
+	for _, own := range members {
+		if s != own && strings.EqualFold(s, own) {
+			return refuse("Write %s in exactly these letters.", own)
+		}
+	}
+	return nil
+}
+
+func checkEnd(raw []byte, end int64) error {
+	if len(bytes.TrimSpace(raw[end:])) > 0 {
+		return refuse("Give one JSON object and nothing after it; more follows at byte %d.", end+1)
+	}
+	return nil
 }
 
 func syntaxError(err error) *erasure.Error {
@@ -52,31 +78,6 @@ func syntaxError(err error) *erasure.Error {
 		return refuse("Give a whole JSON object; this one is cut off.")
 	}
 	return refuse("Mend the JSON at byte %d.", s.ByteOffset+1)
-}
-
-// checkNamesOf refuses a member of the call's own that is spelt in another
-// letter case: one reader would take it and another pass it over.
-func checkNamesOf(raw []byte) error {
-	d := jsontext.NewDecoder(bytes.NewReader(raw))
-	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
-		return refuse("Give a JSON object.")
-	}
-	for d.PeekKind() == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return syntaxError(err)
-		}
-		name := token.String()
-		for _, own := range members {
-			if name != own && strings.EqualFold(name, own) {
-				return refuse("Write %s in exactly these letters.", own)
-			}
-		}
-		if err := d.SkipValue(); err != nil {
-			return syntaxError(err)
-		}
-	}
-	return nil
 }
 
 // members are the names that the Segment spec gives the members of a call.
