@@ -97,8 +97,11 @@ func (c *checker) member(m Members, ours bool) error {
 	if err != nil {
 		return err
 	}
-	if err := c.text(token); err != nil || !ours {
-		return errors.Join(err, c.valueUnless(err))
+	if err := c.text(token); err != nil {
+		return err
+	}
+	if !ours {
+		return c.value(nil, false)
 	}
 	name := token.String()
 	held, known := m[name]
@@ -110,13 +113,6 @@ func (c *checker) member(m Members, ours bool) error {
 		return refuse("Give %s a value, or leave it out.", name)
 	}
 	return c.value(held, held != nil)
-}
-
-func (c *checker) valueUnless(err error) error {
-	if err != nil {
-		return nil
-	}
-	return c.value(nil, false)
 }
 
 // stranger refuses a name that one reader would take for the contract's and
