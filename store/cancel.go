@@ -19,12 +19,7 @@ var (
 // joined with. Its errors are [erasure.CodeNotFound], [erasure.CodeTooLate]
 // and, for a request that has ended already, [erasure.CodeNotPending].
 func (db *DB) Cancel(ctx context.Context, id erasure.RequestID, actor erasure.Actor, origin erasure.Origin) (r erasure.Request, err error) {
-	err = db.write(ctx, func(t *tx) error {
-		row, err := t.cancel(id, actor, origin)
-		r = row.Request
-		return err
-	})
-	return r, err
+	return db.CancelOnce(ctx, id, actor, origin, Once{})
 }
 
 // CancelByIdentifier cancels the request that an identifier leads to: that of

@@ -156,27 +156,22 @@ func (t *tx) request(id erasure.RequestID) (request, error) {
 // leads to no profile or to several, [erasure.CodeConflict] for a User ID
 // that a merge has made a former one, and [erasure.CodeInvalid].
 func (db *DB) RequestErasure(ctx context.Context, n erasure.NewRequest) (r erasure.Request, created bool, err error) {
+	return db.RequestErasureOnce(ctx, n, Once{})
+}
+
+// checkNew refuses a request that cannot be one, and prepares the identifier
+// asked for.
+func (db *DB) checkNew(ctx context.Context, n erasure.NewRequest) (asked identifier, err error) {
 	if err := erasure.CheckReference(n.Reference); err != nil {
-		return r, false, err
+		return asked, err
 	}
 	if utf8.RuneCountInString(n.Reason) > erasure.ReasonLength {
-		return r, false, erasure.Errorf(erasure.CodeInvalid, "Shorten the reason to 1,000 characters.").In("reason")
+		return asked, erasure.Errorf(erasure.CodeInvalid, "Shorten the reason to 1,000 characters.").In("reason")
 	}
-	var asked identifier
-	if n.EffaceID == nil {
-		if asked, err = db.normalised(ctx, n.Asked); err != nil {
-			return r, false, err
-		}
+	if n.EffaceID != nil {
+		return asked, nil
 	}
-	err = db.write(ctx, func(t *tx) error {
-		var row request
-		if row, created, err = t.requestErasure(n, asked); err != nil {
-			return err
-		}
-		r = row.Request
-		return nil
-	})
-	return r, created, err
+	return db.normalised(ctx, n.Asked)
 }
 
 func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bool, error) {
