@@ -48,7 +48,8 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if p == http.ErrAbortHandler { // an answer that broke off in its middle
+					s.logVisit(r, v, seen.status, time.Since(began))
 					panic(p)
 				}
 				v.failure = panicked(p)

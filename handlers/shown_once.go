@@ -13,9 +13,10 @@ import (
 // shown is what the page after a redirect shows once: what was done, and a
 // secret that nothing can show again.
 type shown struct {
-	notice string
-	key    *views.MadeKey
-	link   *views.OneTimeLink
+	notice    string
+	confirmed bool // a deletion was just requested
+	key       *views.MadeKey
+	link      *views.OneTimeLink
 
 	path string
 	at   time.Time

@@ -1,0 +1,151 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/views"
+)
+
+func (s *Server) showFind(w http.ResponseWriter, r *http.Request) error {
+	return s.renderFind(w, r, http.StatusOK, views.FindForm{Table: erasure.User, Key: erasure.KeyEmail})
+}
+
+func (s *Server) renderFind(w http.ResponseWriter, r *http.Request, status int, form views.FindForm) error {
+	keys, err := s.db.KeyNames(r.Context(), form.Table)
+	if err != nil {
+		return err
+	}
+	form.Keys = keys
+	p, _ := s.shownPage(r)
+	return render(w, r, status, views.Find(p, form))
+}
+
+// find looks an identifier up. It is a POST, so that the identifier stands in
+// no URL, and leads to a page whose address names User IDs at most.
+func (s *Server) find(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := views.FindForm{
+		Table: erasure.User,
+		Key:   strings.TrimSpace(r.PostForm.Get("key")), Value: r.PostForm.Get("value"),
+		Region: strings.ToUpper(strings.TrimSpace(r.PostForm.Get("region"))),
+	}
+	asked, parsed, err := s.asked(r.Context(), r.PostForm.Get("table"), form)
+	if asked.Table != "" {
+		form.Table = asked.Table
+	}
+	if ps, ok := problems(err); ok {
+		form.Problems = ps
+		return s.renderFind(w, r, http.StatusUnprocessableEntity, form)
+	}
+	if err != nil {
+		return err
+	}
+	found, err := s.db.Find(r.Context(), asked)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		form.None, form.AsTyped = true, !parsed
+		return s.renderFind(w, r, http.StatusOK, form)
+	}
+	notice := noticeOf(asked, parsed, found)
+	if len(found) == 1 {
+		return s.done(w, r, profilePath(found[0].EffaceID), shown{notice: notice})
+	}
+	return s.keepMatches(w, r, found, notice)
+}
+
+// asked reads the identifier that a form asks for, and whether its value
+// reads as what its key promises.
+func (s *Server) asked(ctx context.Context, table string, form views.FindForm) (id erasure.Identifier, parsed bool, err error) {
+	id = erasure.Identifier{Key: form.Key, Value: form.Value, Region: form.Region}
+	if id.Table, err = erasure.ParseTable(table); err != nil {
+		return id, false, err
+	}
+	keys, err := s.db.KeyNames(ctx, id.Table)
+	if err != nil {
+		return id, false, err
+	}
+	if !slices.Contains(keys, id.Key) {
+		return id, false, erasure.Errorf(erasure.CodeInvalid, "Choose an identifier from the list: no data has come with this one.").In("key")
+	}
+	region, err := s.db.Region(ctx)
+	if err != nil {
+		return id, false, err
+	}
+	_, parsed, err = erasure.Normalise(id, region)
+	return id, parsed, err
+}
+
+// noticeOf says what the page that a find leads to would not tell by itself.
+func noticeOf(asked erasure.Identifier, parsed bool, found []erasure.Profile) string {
+	switch {
+	case asked.Key == erasure.KeyPhone && !parsed:
+		return "The value does not read as a phone number, so it was searched as typed."
+	case asked.Key == erasure.KeyEmail && !parsed:
+		return "The value does not read as an e-mail address, so it was searched as typed."
+	case asked.Key == erasure.KeyEffaceID && erasure.MatchPaste(asked.Value, found[0].EffaceID, nil) != nil:
+		return formerNotice
+	}
+	return ""
+}
+
+// keepMatches leads to a page of this session's own that lists the matches.
+func (s *Server) keepMatches(w http.ResponseWriter, r *http.Request, found []erasure.Profile, notice string) error {
+	ids := make([]uuid.UUID, len(found))
+	for i, p := range found {
+		ids[i] = p.EffaceID
+	}
+	id, err := s.db.KeepFind(r.Context(), session(r).ID, ids)
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, "/find/"+id.String(), shown{notice: notice})
+}
+
+// showMatches lists the profiles of a find without opening anything of them:
+// it is no look at any of them.
+func (s *Server) showMatches(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	ids, err := s.db.KeptFind(r.Context(), session(r).ID, id)
+	if err != nil {
+		return err
+	}
+	profiles, err := s.peekAll(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	if len(profiles) == 0 {
+		return erasure.Errorf(erasure.CodeNotFound, "Search again: the profiles found were erased meanwhile.")
+	}
+	p, _ := s.shownPage(r)
+	return render(w, r, http.StatusOK, views.Matches(p, profiles))
+}
+
+// peekAll leaves out profiles that went meanwhile and shows merged ones once.
+func (s *Server) peekAll(ctx context.Context, ids []uuid.UUID) (profiles []erasure.Profile, err error) {
+	for _, id := range ids {
+		p, err := s.db.PeekProfile(ctx, id)
+		if erasure.CodeOf(err) == erasure.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(profiles, func(q erasure.Profile) bool { return q.EffaceID == p.EffaceID }) {
+			profiles = append(profiles, p)
+		}
+	}
+	return profiles, nil
+}
