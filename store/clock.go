@@ -37,9 +37,11 @@ func (SystemClock) Now() erasure.Reading {
 
 // now reads the clock once: the wall clock and the store's time.
 func (db *DB) now() (time.Time, erasure.Heartbeat) {
-	r := db.options.Clock.Now()
 	db.beat.Lock()
 	defer db.beat.Unlock()
+	// Read under the lock: a reading that was overtaken would set the
+	// boot clock back, and the next one would count the same time twice.
+	r := db.options.Clock.Now()
 	db.since = db.since.Beat(r)
 	return r.Wall, db.since
 }
