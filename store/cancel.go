@@ -97,7 +97,7 @@ func (t *tx) cancel(id erasure.RequestID, actor erasure.Actor, origin erasure.Or
 		err := scan(scan16(&id))
 		ended = append(ended, id)
 		return err
-	}, `UPDATE requests SET state = 'cancelled', finished_at = $1, finished = $2
+	}, `UPDATE requests SET state = 'cancelled', finished_at = $1, finished = $2, waiting = NULL
 		WHERE (id = $3 OR joined = $3) AND state = 'pending' AND due > $4 RETURNING id`,
 		t.now.UnixMilli(), t.hb.Store, root[:], t.hb.Passed())
 	if err != nil {

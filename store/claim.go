@@ -19,19 +19,24 @@ import (
 // claimed.
 func (db *DB) ClaimDue(ctx context.Context, limit int) (claimed int, err error) {
 	err = db.write(ctx, func(t *tx) error {
-		requests, err := t.claim(limit)
+		requests, err := t.claimDue(limit)
 		claimed = len(requests)
-		if err != nil {
-			return err
-		}
-		for _, r := range requests {
-			if err := t.claimed(r); err != nil {
-				return fmt.Errorf("claiming %s: %w", r.ID, err)
-			}
-		}
-		return nil
+		return err
 	})
 	return claimed, err
+}
+
+func (t *tx) claimDue(limit int) ([]request, error) {
+	requests, err := t.claim(limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range requests {
+		if err := t.claimed(r); err != nil {
+			return nil, fmt.Errorf("claiming %s: %w", r.ID, err)
+		}
+	}
+	return requests, nil
 }
 
 // claim is one conditional UPDATE, as [tx.cancel] is.

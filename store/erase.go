@@ -87,8 +87,12 @@ func (t *tx) keysDestroyed(e erasing) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	together, err := t.together(e.id)
+	if err != nil {
+		return false, err
+	}
 	n, err := t.exec(`UPDATE requests SET state = 'in_progress', keys_destroyed_at = $1, last_error = '',
-			key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
+			key_row = NULL, key_id = NULL, asked = NULL, reason = NULL, waiting = NULL
 		WHERE (id = $2 OR joined = $2) AND state IN ('in_progress', 'failed') AND keys_destroyed_at = 0`, t.now.UnixMilli(), e.id[:])
 	if err != nil || n == 0 {
 		return false, err
@@ -99,6 +103,11 @@ func (t *tx) keysDestroyed(e erasing) (bool, error) {
 		entry.Keys = append(entry.Keys, ref.ID)
 	}
 	t.log(entry)
+	for _, j := range together {
+		if j.ID != e.id && j.State != erasure.InProgress {
+			t.log(erasure.Entry{Kind: erasure.RequestRetried, Request: &j.ID, Batch: j.Batch, From: j.State, To: erasure.InProgress, Actor: erasure.System})
+		}
+	}
 	return true, nil
 }
 
@@ -201,6 +210,7 @@ func (t *tx) deleteFragment(id int64, left *int) (bool, error) {
 		return false, err
 	}
 	_, err := t.exec(`DELETE FROM fragments WHERE id = $1`, id)
+	*left -= 2 // a profile may have a fragment for each of many devices
 	return err == nil, err
 }
 
@@ -277,8 +287,12 @@ func (t *tx) noteFailure(r request, why string) error {
 	_, err := t.exec(`UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4
 		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed')`,
 		tries, why, t.hb.Store+backoff(tries).Milliseconds(), string(state), r.ID[:])
-	if err == nil && state != r.State {
-		t.log(erasure.Entry{Kind: erasure.RequestFailed, Request: &r.ID, Batch: r.Batch, From: r.State, To: erasure.Failed, Actor: erasure.System})
+	if err != nil || state == r.State {
+		return err
+	}
+	together, err := t.together(r.ID)
+	for _, j := range together {
+		t.log(erasure.Entry{Kind: erasure.RequestFailed, Request: &j.ID, Batch: j.Batch, From: r.State, To: erasure.Failed, Actor: erasure.System})
 	}
 	return err
 }
@@ -293,7 +307,8 @@ func backoff(tries int) time.Duration {
 func (db *DB) NoteWaiting(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE requests SET last_error = 'Key overwritten, waiting for an open reader.'
-			WHERE state IN ('in_progress', 'failed') AND keys_destroyed_at = 0`)
+			WHERE state IN ('in_progress', 'failed') AND keys_destroyed_at = 0
+				AND last_error <> 'Key overwritten, waiting for an open reader.'`)
 		return err
 	})
 }

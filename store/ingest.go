@@ -138,8 +138,12 @@ func (t *tx) ingest(p part) (Outcome, error) {
 	if err != nil {
 		return Refused, err
 	}
-	if len(p.previous) > 0 {
-		if err := t.joinAlias(&r, p.previous); err != nil {
+	previous, err := t.collectable(p.previous)
+	if err != nil {
+		return Refused, err
+	}
+	if len(previous) > 0 {
+		if err := t.joinAlias(&r, previous); err != nil {
 			return Refused, err
 		}
 	}

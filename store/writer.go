@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 // writer is the one connection that writes. Writes queue on it; those that
@@ -190,7 +188,7 @@ func (w *writer) abandon() error {
 
 func (w *writer) inTransaction() (open bool, err error) {
 	err = w.conn.Raw(func(c any) error {
-		open = !c.(*sqlite3.SQLiteConn).AutoCommit()
+		open = !c.(interface{ AutoCommit() bool }).AutoCommit()
 		return nil
 	})
 	return open, err
