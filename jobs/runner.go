@@ -88,17 +88,18 @@ func (r *Runner) round(ctx context.Context) time.Duration {
 // Work carries out all that is due, and returns once nothing is left that can
 // be done now. It reports busy where destroyed keys wait for an open reader.
 func (r *Runner) Work(ctx context.Context) (busy bool, err error) {
+	step := context.WithoutCancel(ctx) // what was done is recorded, also while stopping
 	for ctx.Err() == nil {
-		claimed, err := r.db.ClaimDue(ctx, batch)
+		claimed, err := r.db.ClaimDue(step, batch)
 		if err != nil {
 			return false, err
 		}
-		destroyed, isBusy, err := r.destroy(ctx)
+		destroyed, isBusy, err := r.destroy(step)
 		if err != nil {
 			return false, err
 		}
 		busy = isBusy
-		more, err := r.delete(ctx)
+		more, err := r.delete(step)
 		if err != nil {
 			return false, err
 		}
@@ -106,7 +107,7 @@ func (r *Runner) Work(ctx context.Context) (busy bool, err error) {
 			return busy, nil
 		}
 	}
-	return busy, ctx.Err()
+	return busy, nil
 }
 
 // destroy destroys the keys of a batch. Where that fails, it is tried with one

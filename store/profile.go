@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,7 +40,15 @@ func (db *DB) Profile(ctx context.Context, actor erasure.Actor, id uuid.UUID) (e
 		return erasure.Profile{}, fmt.Errorf("logging the look: %w", err)
 	}
 	out.Identifiers, err = db.openIdentifiers(ctx, p, fs)
-	return out, err
+	return out, gone(err)
+}
+
+// gone says of a key that was destroyed meanwhile what that means.
+func gone(err error) error {
+	if errors.Is(err, seal.ErrDestroyed) {
+		return errNoProfile
+	}
+	return err
 }
 
 // logLook writes who looked at whose profile before anything of it is shown.
@@ -50,7 +59,7 @@ func (db *DB) logLook(ctx context.Context, actor erasure.Actor, p profile, fs []
 	}
 	k, err := db.keyring.Key(ctx, fs[0].key)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	return db.write(ctx, func(t *tx) error {
 		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, p.efface.String(), k)
@@ -62,6 +71,7 @@ const identifiersQuery = `SELECT i.n, k.id, k.name, i.sealed FROM identifiers i
 	JOIN identifier_keys k ON k.id = i.key WHERE i.fragment = $1 ORDER BY k.id, i.n`
 
 func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (held []erasure.HeldIdentifier, err error) {
+	var opened []heldIdentifier
 	for _, f := range fs {
 		k, err := db.keyring.Key(ctx, f.key)
 		if err != nil {
@@ -74,17 +84,18 @@ func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (he
 		err = eachRow(rows, func(scan func(...any) error) error {
 			h, err := db.scanHeld(scan, p.table, k)
 			h.Source = f.Name
-			held = append(held, h.HeldIdentifier)
+			opened = append(opened, h)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	for i := range held {
-		if held[i].Shared, err = db.shared(ctx, p, held[i]); err != nil {
+	for _, h := range opened {
+		if h.Shared, err = db.shared(ctx, p, h); err != nil {
 			return nil, err
 		}
+		held = append(held, h.HeldIdentifier)
 	}
 	return held, nil
 }
@@ -106,12 +117,11 @@ func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key)
 	return h, err
 }
 
-func (db *DB) shared(ctx context.Context, p profile, h erasure.HeldIdentifier) (bool, error) {
-	n, err := db.normalised(ctx, erasure.Identifier{Table: p.table, Key: h.Key, Value: h.Value})
-	if err != nil {
-		return false, nil
-	}
-	found, err := db.findRows(ctx, n)
+// shared looks the normalised form up: what a source gave may need a region
+// that came with it.
+func (db *DB) shared(ctx context.Context, p profile, h heldIdentifier) (bool, error) {
+	mac := fingerprint(db.secrets.lookup, p.table, h.Key, h.normalised)
+	found, err := db.findRows(ctx, identifier{table: p.table, key: h.Key, number: h.number, mac: mac})
 	return len(found) > 1, err
 }
 
