@@ -3,11 +3,9 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/a-h/templ"
 
@@ -74,17 +72,19 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		v.gone = true // nobody is there to read an answer
 		return
 	}
-	a, known := classify(err)
-	if !known {
-		v.failure = err
-	}
 	var limited *erasure.Limited
 	if errors.As(err, &limited) {
 		w.Header().Set("Retry-After", fmt.Sprint(limited.Seconds()))
 	}
-	if v.route.may.scope != "" || strings.HasPrefix(r.URL.Path, "/api/") {
-		writeProblem(w, a, v.reference)
+	if refuse := formOf(r.URL.Path); refuse != nil {
+		if !refuse(w, forScripts(err), v.reference) {
+			v.failure = err
+		}
 		return
+	}
+	a, known := classify(err)
+	if !known {
+		v.failure = err
 	}
 	if v.session == nil && v.failure == nil {
 		if err := s.loadSession(r); err != nil { // for the navigation only
@@ -95,17 +95,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		v.failure = errors.Join(v.failure, err)
 		http.Error(w, a.sentence+" Reference: "+v.reference, a.status)
 	}
-}
-
-// writeProblem answers in the form of RFC 9457.
-func writeProblem(w http.ResponseWriter, a *answer, reference string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(a.status)
-	// A failed write means that the client went away.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"type": "about:blank", "title": http.StatusText(a.status), "status": a.status,
-		"detail": a.sentence, "reference": reference,
-	})
 }
 
 // render draws a page or a fragment whole before the first byte is sent, so

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/efface/efface/handlers/compat/customerlabs"
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/static"
 	"github.com/efface/efface/store/erasure"
 )
@@ -15,12 +17,22 @@ type route struct {
 	method string
 	path   string // of http.ServeMux
 	may    access
-	body   int64 // bytes that a request may carry
+	body   int64 // bytes that a request may carry; a script's are counted once its key is known
 	poll   bool  // htmx asks for it by itself: that renews no session
 	handle handlerFunc
 }
 
 func (rt route) pattern() string { return rt.method + " " + rt.path }
+
+// patterns are the route's own and, for scripts, the other of the two ways to
+// end a path: neither may lead to a redirect.
+func (rt route) patterns() []string {
+	if formOf(rt.path) == nil {
+		return []string{rt.pattern()}
+	}
+	path := strings.TrimSuffix(rt.path, "/{$}")
+	return []string{rt.method + " " + path, rt.method + " " + path + "/{$}"}
+}
 
 // page reports whether a browser may be sent to the route.
 func (rt route) page() bool {
@@ -54,6 +66,7 @@ const (
 
 // table lists every route.
 func (s *Server) table() []route {
+	customers := customerlabs.New(s.db, s.limiter, s.wakeForNew)
 	return []route{
 		{"GET", "/{$}", signedIn, noBody, false, s.home},
 		{"GET", "/login", public, noBody, false, s.showLogin},
@@ -92,6 +105,16 @@ func (s *Server) table() []route {
 		{"POST", "/settings/operators/{id}/disabled", admins, formBody, false, s.setDisabled},
 		{"POST", "/settings/operators/{id}/reset", admins, formBody, false, s.resetPassword},
 
+		{"POST", "/user-deletion/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Request},
+		{"POST", "/user-deletion/cancel-request/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Cancel},
+
+		{"GET", "/api/openapi.json", public, noBody, false, s.showOpenAPI},
+		{"POST", "/api/v1/profiles/find", scoped(erasure.ScopeProfilesRead), wire.BodyLimit, false, s.keyed(s.findProfiles)},
+		{"GET", "/api/v1/deletions", scoped(erasure.ScopeDeletionsRead), noBody, false, s.keyed(s.listDeletions)},
+		{"POST", "/api/v1/deletions", scoped(erasure.ScopeDeletionsWrite), wire.BodyLimit, false, s.keyed(s.createDeletion)},
+		{"GET", "/api/v1/deletions/{id}", scoped(erasure.ScopeDeletionsRead), noBody, false, s.keyed(s.readDeletion)},
+		{"POST", "/api/v1/deletions/{id}/cancel", scoped(erasure.ScopeDeletionsWrite), wire.BodyLimit, false, s.keyed(s.cancelDeletion)},
+
 		{"GET", "/static/{file...}", public, noBody, false, plain(static.Handler())},
 		{"GET", "/healthz", public, noBody, false, s.alive},
 		{"GET", "/readyz", public, noBody, false, s.ready},
@@ -118,11 +141,13 @@ func (s *Server) serve(rt route) http.Handler {
 		if v.answered {
 			return
 		}
-		if rt.body > 0 && r.ContentLength > rt.body {
-			s.fail(w, r, errBody)
-			return
+		if rt.may.scope == "" {
+			if rt.body > 0 && r.ContentLength > rt.body {
+				s.fail(w, r, errBody)
+				return
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, rt.body)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, rt.body)
 		if err := rt.handle(w, r); err != nil {
 			s.fail(w, r, err)
 		}

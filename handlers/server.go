@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"time"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/views"
 )
@@ -20,7 +22,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Location       *time.Location // of the times on pages; nil is UTC
 	CancelWindow   time.Duration
-	Wake           func() // tells the runner that there may be work; nil does nothing
+	RatePerKey     float64 // requests a second that each API key may make; 0 is any number
+	AtOncePerKey   int     // requests of one API key at once; 0 is 256
+	Wake           func()  // tells the runner that there may be work; nil does nothing
 	Logger         *slog.Logger
 	Version        string
 	Settings       []views.Setting // the flags, as Settings shows them
@@ -32,6 +36,7 @@ type Server struct {
 	config   Config
 	base     *url.URL
 	sessions *sessionStore
+	limiter  *wire.Limiter
 	shown    *shownOnce
 	cross    *http.CrossOriginProtection
 	mux      *http.ServeMux
@@ -51,12 +56,16 @@ func New(db *store.DB, config Config) (*Server, error) {
 	if config.Wake == nil {
 		config.Wake = func() {}
 	}
+	if config.AtOncePerKey == 0 {
+		config.AtOncePerKey = 256
+	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
 		db: db, config: config, base: base,
 		sessions: newSessionStore(db, base.Scheme == "https"),
+		limiter:  wire.NewLimiter(config.RatePerKey, config.AtOncePerKey),
 		shown:    &shownOnce{},
 		cross:    http.NewCrossOriginProtection(),
 		mux:      http.NewServeMux(),
@@ -72,8 +81,10 @@ func New(db *store.DB, config Config) (*Server, error) {
 }
 
 func (s *Server) add(rt route) {
-	s.mux.Handle(rt.pattern(), s.serve(rt))
-	s.routes[rt.pattern()] = rt
+	for _, pattern := range rt.patterns() {
+		s.mux.Handle(pattern, s.serve(rt))
+		s.routes[pattern] = rt
+	}
 }
 
 // Handler returns what answers every request.
@@ -97,6 +108,10 @@ func (s *Server) HTTPServer() *http.Server {
 
 // dispatch keeps 404 and 405 on pages of our own.
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
+	if !straight(r) {
+		s.fail(w, r, errNoPage)
+		return
+	}
 	if _, pattern := s.mux.Handler(r); pattern != "" {
 		s.mux.ServeHTTP(w, r)
 		return
@@ -109,6 +124,18 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.fail(w, r, errNoPage)
+}
+
+// straight reports whether the mux will not redirect because of dots or double
+// slashes in the path. Only what changes nothing may be sent elsewhere: many
+// clients follow a redirected POST with a GET, and take its answer for done.
+func straight(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	given := r.URL.EscapedPath()
+	clean := path.Clean("/" + given)
+	return given == clean || given == clean+"/"
 }
 
 // missedRoute takes what the mux answers where no route fits: a status, and

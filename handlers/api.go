@@ -1,0 +1,94 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+)
+
+// keyedFunc answers a request of Efface's own API that came with a key.
+type keyedFunc func(w http.ResponseWriter, r *http.Request, key erasure.APIKey) error
+
+// keyed asks for a Bearer key of the route's scope, within its limits.
+func (s *Server) keyed(handle keyedFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		key, err := wire.Key(r.Context(), s.db, wire.Bearer(r), visitOf(r).route.may.scope)
+		if err != nil {
+			return err
+		}
+		leave, err := s.limiter.Enter(key.ID)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return handle(w, r, key)
+	}
+}
+
+// wakeForNew tells the runner of a new request where it would come late to it
+// by itself: it looks for what is due several times a minute.
+func (s *Server) wakeForNew() {
+	if s.config.CancelWindow < time.Minute {
+		s.config.Wake()
+	}
+}
+
+// readJSON reads the body of Efface's own API, which knows every member.
+func readJSON(w http.ResponseWriter, r *http.Request, into any, m wire.Members) (body []byte, err error) {
+	if body, err = wire.ReadBody(w, r, wire.BodyLimit); err != nil {
+		return nil, err
+	}
+	return body, wire.Decode(body, into, m, wire.RefuseUnknown)
+}
+
+// once reads the mark of a call that may be sent again. What the call asks
+// for is its route and its body in canonical form (RFC 8785), so that a client
+// may write the same JSON anew.
+func once(r *http.Request, body []byte) (store.Once, error) {
+	if r.Header.Values("Idempotency-Key") == nil {
+		return store.Once{}, nil
+	}
+	key := wire.Header(r, "Idempotency-Key")
+	if err := erasure.CheckIdempotencyKey(key); err != nil {
+		return store.Once{}, err
+	}
+	call := jsontext.Value(body)
+	if err := call.Canonicalize(); err != nil {
+		return store.Once{}, err
+	}
+	return store.Once{Key: key, Call: append([]byte(visitOf(r).route.pattern()+" "+r.PathValue("id")+" "), call...)}, nil
+}
+
+// writeJSON answers with a value that is known to have a JSON form.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n')) // a failed write means that the client went away
+	return nil
+}
+
+// apiTime is a time as RFC 3339 in UTC, or null where there is none.
+func apiTime(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+// orNull gives a pointer to what is there, and nil, which is null, to what is not.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

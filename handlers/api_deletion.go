@@ -1,0 +1,42 @@
+package handlers
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// deletion is a request as Efface's own API tells of it.
+type deletion struct {
+	ID           string         `json:"id"`
+	EffaceID     *uuid.UUID     `json:"efface_id"`
+	Table        erasure.Table  `json:"table"`
+	State        erasure.State  `json:"state"`
+	Origin       erasure.Origin `json:"origin"`
+	RequestedBy  string         `json:"requested_by"`
+	RequestedAt  *string        `json:"requested_at"`
+	CancelBefore *string        `json:"cancel_before"`
+	StartedAt    *string        `json:"started_at"`
+	FinishedAt   *string        `json:"finished_at"`
+	Identifiers  int            `json:"identifiers"`
+	Records      int            `json:"records"`
+	Attempts     int            `json:"attempts"`
+	LastError    *string        `json:"last_error"`
+	BatchID      *string        `json:"batch_id"`
+	Suppress     bool           `json:"suppress"`
+	Reference    *string        `json:"reference"`
+}
+
+func deletionOf(r erasure.Request) deletion {
+	d := deletion{
+		ID: r.ID.String(), EffaceID: r.EffaceID, Table: r.Table, State: r.State, Origin: r.Origin,
+		RequestedBy: r.RequestedBy, RequestedAt: apiTime(r.RequestedAt), CancelBefore: apiTime(r.CancelBefore),
+		StartedAt: apiTime(r.StartedAt), FinishedAt: apiTime(r.FinishedAt),
+		Identifiers: r.Identifiers, Records: r.Records, Attempts: r.Attempts, LastError: orNull(r.LastError),
+		Suppress: r.Suppress, Reference: orNull(r.Reference),
+	}
+	if r.Batch != nil {
+		d.BatchID = new(r.Batch.String())
+	}
+	return d
+}

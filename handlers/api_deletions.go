@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store/erasure"
+)
+
+// apiIdentifier is an identifier as a body of Efface's own API gives it.
+type apiIdentifier struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Table  string `json:"table"`
+	Region string `json:"region"`
+}
+
+func (a apiIdentifier) identifier() (id erasure.Identifier, err error) {
+	switch {
+	case a.Key == "":
+		return id, erasure.Errorf(erasure.CodeInvalid, "Give key, such as email.")
+	case a.Value == "":
+		return id, erasure.Errorf(erasure.CodeInvalid, "Give value.")
+	}
+	table, err := erasure.ParseTable(a.Table)
+	if err != nil {
+		return id, err
+	}
+	if err := erasure.CheckRegion(a.Region); err != nil {
+		return id, err
+	}
+	return erasure.Identifier{Table: table, Key: a.Key, Value: a.Value, Region: a.Region}, nil
+}
+
+var deletionMembers = wire.Members{
+	"key": nil, "value": nil, "table": nil, "region": nil, "reason": nil, "reference": nil, "suppress": nil,
+}
+
+// createDeletion asks for one profile's erasure.
+func (s *Server) createDeletion(w http.ResponseWriter, r *http.Request, key erasure.APIKey) error {
+	var asked struct {
+		apiIdentifier
+		Reason    string `json:"reason"`
+		Reference string `json:"reference"`
+		Suppress  bool   `json:"suppress"`
+	}
+	body, err := readJSON(w, r, &asked, deletionMembers)
+	if err != nil {
+		return err
+	}
+	id, err := asked.identifier()
+	if err != nil {
+		return err
+	}
+	mark, err := once(r, body)
+	if err != nil {
+		return err
+	}
+	made, created, err := s.db.RequestErasureOnce(r.Context(), erasure.NewRequest{
+		Asked: id, Origin: erasure.API, Actor: wire.Actor(key),
+		Reason: asked.Reason, Reference: asked.Reference, Suppress: asked.Suppress,
+	}, mark)
+	if err != nil {
+		return err
+	}
+	if created {
+		s.wakeForNew()
+	}
+	w.Header().Set("Location", "/api/v1/deletions/"+made.ID.String())
+	return writeJSON(w, http.StatusAccepted, deletionOf(made))
+}
+
+var errNoDeletion = erasure.Errorf(erasure.CodeNotFound, "There is no deletion request with this id.")
+
+func (s *Server) readDeletion(w http.ResponseWriter, r *http.Request, _ erasure.APIKey) error {
+	id, ok := erasure.ParseRequestID(r.PathValue("id"))
+	if !ok {
+		return errNoDeletion
+	}
+	found, err := s.db.Request(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, deletionOf(found))
+}
+
+// cancelDeletion takes no body, or an empty object.
+func (s *Server) cancelDeletion(w http.ResponseWriter, r *http.Request, key erasure.APIKey) error {
+	body, err := wire.ReadBody(w, r, wire.BodyLimit)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	if err := wire.Decode(body, &struct{}{}, wire.Members{}, wire.RefuseUnknown); err != nil {
+		return err
+	}
+	id, ok := erasure.ParseRequestID(r.PathValue("id"))
+	if !ok {
+		return errNoDeletion
+	}
+	mark, err := once(r, body)
+	if err != nil {
+		return err
+	}
+	cancelled, err := s.db.CancelOnce(r.Context(), id, wire.Actor(key), erasure.API, mark)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, deletionOf(cancelled))
+}
