@@ -19,82 +19,111 @@ import (
 // claimed.
 func (db *DB) ClaimDue(ctx context.Context, limit int) (claimed int, err error) {
 	err = db.write(ctx, func(t *tx) error {
-		requests, err := t.claimDue(limit)
-		claimed = len(requests)
+		claims, err := t.claimDue(limit)
+		claimed = len(claims)
 		return err
 	})
 	return claimed, err
 }
 
-func (t *tx) claimDue(limit int) ([]request, error) {
-	requests, err := t.claim(limit)
+func (t *tx) claimDue(limit int) ([]claim, error) {
+	roots, err := t.claim(limit)
+	if err != nil || len(roots) == 0 {
+		return nil, err
+	}
+	joined, err := t.claimJoined()
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range requests {
-		if err := t.claimed(r); err != nil {
-			return nil, fmt.Errorf("claiming %s: %w", r.ID, err)
+	for _, root := range roots {
+		if err := t.claimed(root, joined[root.id]); err != nil {
+			return nil, fmt.Errorf("claiming %s: %w", root.id, err)
 		}
 	}
-	return requests, nil
+	return roots, nil
+}
+
+// claim is what a claim's statement returns of a request.
+type claim struct {
+	id        erasure.RequestID
+	batch     *erasure.BatchID
+	joined    *erasure.RequestID
+	table     erasure.Table
+	profile   sql.NullInt64
+	origin    erasure.Origin
+	reference string
+	suppress  bool
+	key       seal.Ref
+	asked     []byte
+}
+
+const claimColumns = `id, batch, joined, table_, profile, origin, reference, suppress, key_row, key_id, asked`
+
+func scanClaim(scan func(...any) error) (c claim, err error) {
+	var table, origin string
+	err = scan(scan16(&c.id), scanNull16(&c.batch), scanNull16(&c.joined), &table, &c.profile, &origin, &c.reference,
+		&c.suppress, &c.key.Row, scan16(&c.key.ID), &c.asked)
+	c.table, c.origin = erasure.Table(table), erasure.Origin(origin)
+	return c, err
 }
 
 // claim is one conditional UPDATE, as [tx.cancel] is.
-func (t *tx) claim(limit int) ([]request, error) {
-	var ids []erasure.RequestID
-	err := t.each(func(scan func(...any) error) error {
-		var id erasure.RequestID
-		err := scan(scan16(&id))
-		ids = append(ids, id)
+func (t *tx) claim(limit int) (claims []claim, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		c, err := scanClaim(scan)
+		claims = append(claims, c)
 		return err
 	}, `UPDATE requests SET state = 'in_progress', started_at = $1
 		WHERE state = 'pending' AND due <= $2 AND id IN (SELECT id FROM requests
 			WHERE state = 'pending' AND due <= $2 AND joined IS NULL ORDER BY due LIMIT $3)
-		RETURNING id`, t.now.UnixMilli(), t.hb.Passed(), limit)
-	if err != nil {
-		return nil, err
-	}
-	requests := make([]request, len(ids))
-	for i, id := range ids {
-		if requests[i], err = t.request(id); err != nil {
-			return nil, err
+		RETURNING `+claimColumns, t.now.UnixMilli(), t.hb.Passed(), limit)
+	return claims, err
+}
+
+// claimJoined lets the requests that are joined with claimed ones follow them,
+// and returns them by the request that they are joined with.
+func (t *tx) claimJoined() (map[erasure.RequestID][]claim, error) {
+	joined := map[erasure.RequestID][]claim{}
+	err := t.each(func(scan func(...any) error) error {
+		c, err := scanClaim(scan)
+		if err == nil {
+			joined[*c.joined] = append(joined[*c.joined], c)
 		}
-	}
-	return requests, nil
+		return err
+	}, `UPDATE requests SET state = 'in_progress', started_at = $1
+		WHERE joined IS NOT NULL AND state = 'pending' AND (SELECT r.state FROM requests r WHERE r.id = requests.joined) = 'in_progress'
+		RETURNING `+claimColumns, t.now.UnixMilli())
+	return joined, err
 }
 
 // claimed does what a claim's commit does beside the state.
-func (t *tx) claimed(root request) error {
-	_, err := t.exec(`UPDATE requests SET state = 'in_progress', started_at = $1 WHERE joined = $2 AND state = 'pending'`,
-		t.now.UnixMilli(), root.ID[:])
-	if err != nil {
-		return err
-	}
-	together, err := t.together(root.ID)
-	if err != nil {
-		return err
-	}
+func (t *tx) claimed(root claim, joined []claim) error {
+	together := append([]claim{root}, joined...)
 	if err := t.fixKeys(root, together); err != nil {
 		return err
 	}
-	counts := erasure.Counts{}
-	if root.profile.Valid {
-		if counts, err = t.counts(root.profile.Int64); err != nil {
-			return err
-		}
+	var counts erasure.Counts
+	err := t.row(`UPDATE requests SET
+			identifiers = (SELECT COUNT(*) FROM lookup WHERE profile = requests.profile),
+			records = (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = requests.profile)
+		WHERE id = $1 RETURNING identifiers, records`, root.id[:]).Scan(&counts.Identifiers, &counts.Records)
+	if err != nil {
+		return err
 	}
-	for _, r := range together {
-		if r.Suppress {
-			if err := t.suppress(r, root); err != nil {
+	for _, c := range together {
+		if c.suppress {
+			if err := t.suppress(c); err != nil {
 				return fmt.Errorf("suppressing: %w", err)
 			}
 		}
-		_, err := t.exec(`UPDATE requests SET identifiers = $1, records = $2 WHERE id = $3`, counts.Identifiers, counts.Records, r.ID[:])
+		t.log(erasure.Entry{Kind: erasure.RequestClaimed, Request: &c.id, Batch: c.batch, From: erasure.Pending, To: erasure.InProgress,
+			Origin: c.origin, Reference: c.reference, Actor: erasure.System, Counts: &counts})
+	}
+	for _, c := range joined {
+		_, err := t.exec(`UPDATE requests SET identifiers = $1, records = $2 WHERE id = $3`, counts.Identifiers, counts.Records, c.id[:])
 		if err != nil {
 			return err
 		}
-		t.log(erasure.Entry{Kind: erasure.RequestClaimed, Request: &r.ID, Batch: r.Batch, From: erasure.Pending, To: erasure.InProgress,
-			Origin: r.Origin, Reference: r.Reference, Actor: erasure.System, Counts: &counts})
 	}
 	if root.profile.Valid {
 		_, err = t.exec(`UPDATE profiles SET claimed = 1 WHERE id = $1`, root.profile.Int64)
@@ -102,34 +131,18 @@ func (t *tx) claimed(root request) error {
 	return err
 }
 
-// together reads a request and those that are joined with it.
-func (t *tx) together(root erasure.RequestID) (rs []request, err error) {
-	err = t.each(func(scan func(...any) error) error {
-		r, err := scanRequest(scan, t.hb)
-		rs = append(rs, r)
-		return err
-	}, `SELECT `+requestColumns+requestTables+` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`, root[:])
-	return rs, err
-}
-
 // fixKeys lists what shall be destroyed: the profile's data keys, and the keys
 // of its requests, earlier cancelled ones included.
-func (t *tx) fixKeys(root request, together []request) error {
-	for _, r := range together {
-		if r.key == nil {
-			continue
-		}
-		if err := t.fixKey(root.ID, *r.key); err != nil {
-			return err
-		}
-	}
-	if !root.profile.Valid {
-		return nil
-	}
-	for _, table := range []string{"fragments", "requests"} {
+func (t *tx) fixKeys(root claim, together []claim) error {
+	if root.profile.Valid {
 		_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id)
-			SELECT $1, key_row, key_id FROM `+table+` WHERE profile = $2 AND key_row IS NOT NULL ON CONFLICT DO NOTHING`,
-			root.ID[:], root.profile.Int64)
+			SELECT $1, key_row, key_id FROM fragments WHERE profile = $2
+			UNION ALL SELECT $1, key_row, key_id FROM requests WHERE profile = $2 AND key_row IS NOT NULL`,
+			root.id[:], root.profile.Int64)
+		return err
+	}
+	for _, c := range together {
+		_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id) VALUES ($1, $2, $3)`, root.id[:], c.key.Row, c.key.ID[:])
 		if err != nil {
 			return err
 		}
@@ -137,67 +150,71 @@ func (t *tx) fixKeys(root request, together []request) error {
 	return nil
 }
 
-func (t *tx) fixKey(request erasure.RequestID, ref seal.Ref) error {
-	_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		request[:], ref.Row, ref.ID[:])
-	return err
-}
-
 // suppress keeps fingerprints of the identifiers that lead to this profile
 // alone, or of the one asked for where nobody appeared.
-func (t *tx) suppress(r, root request) error {
-	if !root.profile.Valid {
-		k, err := t.key(*r.key)
+func (t *tx) suppress(c claim) error {
+	if !c.profile.Valid {
+		key, value, err := t.openAsked(c)
 		if err != nil {
 			return err
 		}
-		if err := r.open(k); err != nil {
-			return err
-		}
-		return t.suppressOne(r, r.Asked.Key, r.Asked.Value)
+		return t.suppressOne(c, key, value)
 	}
-	held, err := t.held(root)
+	held, err := t.held(c)
 	if err != nil {
 		return err
 	}
 	for _, h := range held {
-		mac := fingerprint(t.db.secrets.lookup, root.Table, h.Key, h.normalised)
+		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.normalised)
 		var one int
 		err := t.row(`SELECT 1 FROM lookup l JOIN profiles p ON p.id = l.profile
-			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND p.claimed = 0`, h.number, mac[:], root.profile.Int64).Scan(&one)
+			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND p.claimed = 0`, h.number, mac[:], c.profile.Int64).Scan(&one)
 		if err == nil {
 			continue // shared: somebody else's calls must not be dropped
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err := t.suppressOne(r, h.Key, h.normalised); err != nil {
+		if err := t.suppressOne(c, h.Key, h.normalised); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) suppressOne(r request, key, normalised string) error {
-	number, err := t.keyNumber(r.Table, key)
+func (t *tx) openAsked(c claim) (key, value string, err error) {
+	k, err := t.key(c.key)
+	if err != nil {
+		return "", "", err
+	}
+	b, err := k.Open(c.asked, askedAD())
+	if err != nil {
+		return "", "", fmt.Errorf("opening the identifier asked for: %w", err)
+	}
+	key, value = splitAsked(b)
+	return key, value, nil
+}
+
+func (t *tx) suppressOne(c claim, key, normalised string) error {
+	number, err := t.keyNumber(c.table, key)
 	if err != nil {
 		return err
 	}
-	mac := fingerprint(t.db.secrets.suppression, r.Table, key, normalised)
+	mac := fingerprint(t.db.secrets.suppression, c.table, key, normalised)
 	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at, expires = excluded.expires`,
-		mac[:], string(r.Table), number, r.ID[:], t.now.UnixMilli(), t.hb.Store+t.db.options.SuppressFor.Milliseconds())
+		mac[:], string(c.table), number, c.id[:], t.now.UnixMilli(), t.hb.Store+t.db.options.SuppressFor.Milliseconds())
 	return err
 }
 
 // held opens every identifier of a profile that is being claimed.
-func (t *tx) held(root request) (held []heldIdentifier, err error) {
+func (t *tx) held(c claim) (held []heldIdentifier, err error) {
 	var fs []fragment
 	err = t.each(func(scan func(...any) error) error {
 		f, err := scanFragment(scan)
 		fs = append(fs, f)
 		return err
-	}, fragmentsQuery, root.profile.Int64)
+	}, fragmentsQuery, c.profile.Int64)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +224,7 @@ func (t *tx) held(root request) (held []heldIdentifier, err error) {
 			return nil, err
 		}
 		err = t.each(func(scan func(...any) error) error {
-			h, err := t.db.scanHeld(scan, root.Table, k)
+			h, err := t.db.scanHeld(scan, c.table, k)
 			held = append(held, h)
 			return err
 		}, identifiersQuery, f.id)

@@ -17,8 +17,9 @@ const underway = ` state IN ('in_progress', 'failed') AND joined IS NULL AND ret
 
 // erasing is one claimed request with the keys that its claim fixed.
 type erasing struct {
-	id   erasure.RequestID
-	refs []seal.Ref
+	id    erasure.RequestID
+	state erasure.State
+	refs  []seal.Ref
 }
 
 // DestroyKeys destroys the keys of up to limit claimed requests: the point of
@@ -58,7 +59,7 @@ func (db *DB) DestroyKeys(ctx context.Context, limit int) (done int, busy bool, 
 
 func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, err error) {
 	_, hb := db.now()
-	rows, err := db.reads.QueryContext(ctx, `SELECT r.id, k.key_row, k.key_id FROM erasure_keys k JOIN requests r ON r.id = k.request
+	rows, err := db.reads.QueryContext(ctx, `SELECT r.id, r.state, k.key_row, k.key_id FROM erasure_keys k JOIN requests r ON r.id = k.request
 		WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2)
 		ORDER BY r.id`, hb.Store, limit)
 	if err != nil {
@@ -66,12 +67,13 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
 		var id erasure.RequestID
+		var state string
 		var ref seal.Ref
-		if err := scan(scan16(&id), &ref.Row, scan16(&ref.ID)); err != nil {
+		if err := scan(scan16(&id), &state, &ref.Row, scan16(&ref.ID)); err != nil {
 			return err
 		}
 		if len(claimed) == 0 || claimed[len(claimed)-1].id != id {
-			claimed = append(claimed, erasing{id: id})
+			claimed = append(claimed, erasing{id: id, state: erasure.State(state)})
 		}
 		last := &claimed[len(claimed)-1]
 		last.refs = append(last.refs, ref)
@@ -81,34 +83,26 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 }
 
 // keysDestroyed records that a request's keys are gone, with the list of
-// them. Another runner may have recorded it before.
-func (t *tx) keysDestroyed(e erasing) (bool, error) {
-	r, err := t.request(e.id)
-	if err != nil {
-		return false, err
-	}
-	together, err := t.together(e.id)
-	if err != nil {
-		return false, err
-	}
-	n, err := t.exec(`UPDATE requests SET state = 'in_progress', keys_destroyed_at = $1, last_error = '',
-			key_row = NULL, key_id = NULL, asked = NULL, reason = NULL, waiting = NULL
-		WHERE (id = $2 OR joined = $2) AND state IN ('in_progress', 'failed') AND keys_destroyed_at = 0`, t.now.UnixMilli(), e.id[:])
-	if err != nil || n == 0 {
-		return false, err
-	}
-	entry := erasure.Entry{Kind: erasure.KeysDestroyed, Request: &e.id, Batch: r.Batch, From: r.State, To: erasure.InProgress,
-		Actor: erasure.System, Counts: &erasure.Counts{Keys: len(e.refs)}}
-	for _, ref := range e.refs {
-		entry.Keys = append(entry.Keys, ref.ID)
-	}
-	t.log(entry)
-	for _, j := range together {
-		if j.ID != e.id && j.State != erasure.InProgress {
-			t.log(erasure.Entry{Kind: erasure.RequestRetried, Request: &j.ID, Batch: j.Batch, From: j.State, To: erasure.InProgress, Actor: erasure.System})
+// them. Another runner may have recorded it before, or a failed try of it.
+func (t *tx) keysDestroyed(e erasing) (gone bool, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		gone = true
+		var id erasure.RequestID
+		entry := erasure.Entry{Kind: erasure.KeysDestroyed, Request: &id, From: e.state, To: erasure.InProgress, Actor: erasure.System}
+		err := scan(scan16(&id), scanNull16(&entry.Batch))
+		if id == e.id {
+			entry.Counts = &erasure.Counts{Keys: len(e.refs)}
+			for _, ref := range e.refs {
+				entry.Keys = append(entry.Keys, ref.ID)
+			}
 		}
-	}
-	return true, nil
+		t.log(entry)
+		return err
+	}, `UPDATE requests SET state = 'in_progress', keys_destroyed_at = $1, last_error = '',
+			key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
+		WHERE (id = $2 OR joined = $2) AND state = $3 AND state IN ('in_progress', 'failed') AND keys_destroyed_at = 0
+		RETURNING id, batch`, t.now.UnixMilli(), e.id[:], string(e.state))
+	return gone, err
 }
 
 // DeleteRows deletes rows of profiles whose keys are destroyed, about budget
@@ -142,15 +136,14 @@ func (db *DB) DeleteRows(ctx context.Context, budget int) (completed int, more b
 	return completed, more, err
 }
 
-// rowsToDelete lists more requests than a budget can hold only by a few: a
-// profile has two rows at least.
+// rowsToDelete lists about as many requests as a budget of rows is good for.
 func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
 	err = t.each(func(scan func(...any) error) error {
 		r, err := scanRequest(scan, t.hb)
 		rs = append(rs, r)
 		return err
 	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/8+1)
+		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/16+1)
 	return rs, err
 }
 
@@ -229,20 +222,21 @@ func (t *tx) deleteSome(left *int, query string, id int64) (bool, error) {
 // complete ends a request, and those it is joined with, once nothing of the
 // profile is left.
 func (t *tx) complete(r request) error {
-	together, err := t.together(r.ID)
+	err := t.each(func(scan func(...any) error) error {
+		var id erasure.RequestID
+		var origin string
+		entry := erasure.Entry{Kind: erasure.RequestCompleted, Request: &id, From: r.State, To: erasure.Completed,
+			Actor: erasure.System, Counts: &erasure.Counts{}}
+		err := scan(scan16(&id), scanNull16(&entry.Batch), &origin, &entry.Reference, &entry.Counts.Identifiers, &entry.Counts.Records)
+		entry.Origin = erasure.Origin(origin)
+		t.log(entry)
+		return err
+	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL
+		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
+		RETURNING id, batch, origin, reference, identifiers, records`,
+		t.now.UnixMilli(), t.hb.Store, r.ID[:])
 	if err != nil {
 		return err
-	}
-	n, err := t.exec(`UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL
-		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0`,
-		t.now.UnixMilli(), t.hb.Store, r.ID[:])
-	if err != nil || n == 0 {
-		return err
-	}
-	for _, r := range together {
-		t.log(erasure.Entry{Kind: erasure.RequestCompleted, Request: &r.ID, Batch: r.Batch, From: r.State, To: erasure.Completed,
-			Origin: r.Origin, Reference: r.Reference, Actor: erasure.System,
-			Counts: &erasure.Counts{Identifiers: r.Identifiers, Records: r.Records}})
 	}
 	_, err = t.exec(`DELETE FROM erasure_keys WHERE request = $1`, r.ID[:])
 	return err
@@ -284,17 +278,17 @@ func (t *tx) noteFailure(r request, why string) error {
 	if tries >= FailedTries {
 		state = erasure.Failed
 	}
-	_, err := t.exec(`UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4
-		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed')`,
-		tries, why, t.hb.Store+backoff(tries).Milliseconds(), string(state), r.ID[:])
-	if err != nil || state == r.State {
+	return t.each(func(scan func(...any) error) error {
+		var id erasure.RequestID
+		entry := erasure.Entry{Kind: erasure.RequestFailed, Request: &id, From: r.State, To: state, Actor: erasure.System}
+		err := scan(scan16(&id), scanNull16(&entry.Batch))
+		if state != r.State {
+			t.log(entry)
+		}
 		return err
-	}
-	together, err := t.together(r.ID)
-	for _, j := range together {
-		t.log(erasure.Entry{Kind: erasure.RequestFailed, Request: &j.ID, Batch: j.Batch, From: r.State, To: erasure.Failed, Actor: erasure.System})
-	}
-	return err
+	}, `UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4
+		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed') RETURNING id, batch`,
+		tries, why, t.hb.Store+backoff(tries).Milliseconds(), string(state), r.ID[:])
 }
 
 // backoff doubles from a second up to ten minutes.

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
-
-	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
@@ -36,38 +38,79 @@ func (t *tx) writeEntries() error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("numbering log entries: %w", err)
 	}
+	rows := make([]entryRow, len(t.entries))
 	for i, p := range t.entries {
 		p.entry.Index = next + int64(i)
 		p.entry.Time = t.now
-		if err := t.writeEntry(p); err != nil {
+		if rows[i], err = t.entryRow(p); err != nil {
 			return fmt.Errorf("writing log entry %d: %w", p.entry.Index, err)
+		}
+	}
+	for chunk := range slices.Chunk(rows, entriesAtOnce) {
+		if err := t.insertEntries(chunk); err != nil {
+			return fmt.Errorf("writing the log: %w", err)
 		}
 	}
 	return nil
 }
 
-func (t *tx) writeEntry(p pendingEntry) error {
+// entryRow is an entry as it is stored.
+type entryRow struct {
+	index   int64
+	kind    erasure.Kind
+	request any
+	bytes   []byte
+	hash    [32]byte
+}
+
+func (t *tx) entryRow(p pendingEntry) (entryRow, error) {
 	b, err := p.entry.Canonical()
 	if err != nil {
+		return entryRow{}, err
+	}
+	if p.key != nil {
+		subject := append(p.entry.Subject.Salt[:], p.entry.Subject.Value...)
+		_, err = t.exec(`INSERT INTO log_subjects (idx, key_row, key_id, sealed) VALUES ($1, $2, $3, $4)`,
+			p.entry.Index, p.key.Ref.Row, p.key.Ref.ID[:], p.key.Seal(subject, subjectAD(p.entry.Index)))
+	}
+	return entryRow{p.entry.Index, p.entry.Kind, null16(p.entry.Request), b, erasure.EntryHash(b)}, err
+}
+
+// entriesAtOnce is how many entries one statement inserts. Statements of a
+// batch of claims are mostly of this size, which makes the log half as dear.
+const entriesAtOnce = 32
+
+func (t *tx) insertEntries(rows []entryRow) error {
+	hashes := make([]any, 0, 2*len(rows))
+	entries := make([]any, 0, 5*len(rows))
+	for i := range rows {
+		r := &rows[i]
+		hashes = append(hashes, r.index, r.hash[:])
+		entries = append(entries, r.index, t.now.UnixMilli(), string(r.kind), r.request, r.bytes)
+	}
+	if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES `+tuples(len(rows), 2), hashes...); err != nil {
 		return err
 	}
-	hash := erasure.EntryHash(b)
-	if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES ($1, $2)`, p.entry.Index, hash[:]); err != nil {
-		return err
-	}
-	var request []byte
-	if p.entry.Request != nil {
-		request = p.entry.Request[:]
-	}
-	_, err = t.exec(`INSERT INTO log_entries (idx, at, kind, request, entry) VALUES ($1, $2, $3, $4, $5)`,
-		p.entry.Index, t.now.UnixMilli(), string(p.entry.Kind), request, b)
-	if err != nil || p.key == nil {
-		return err
-	}
-	subject := append(p.entry.Subject.Salt[:], p.entry.Subject.Value...)
-	_, err = t.exec(`INSERT INTO log_subjects (idx, key_row, key_id, sealed) VALUES ($1, $2, $3, $4)`,
-		p.entry.Index, p.key.Ref.Row, p.key.Ref.ID[:], p.key.Seal(subject, subjectAD(p.entry.Index)))
+	_, err := t.exec(`INSERT INTO log_entries (idx, at, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...)
 	return err
+}
+
+// tuples writes the placeholders of rows with so many columns each.
+func tuples(rows, columns int) string {
+	var b strings.Builder
+	for n := range rows * columns {
+		switch {
+		case n == 0:
+			b.WriteString("(")
+		case n%columns == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n + 1))
+	}
+	return b.String() + ")"
 }
 
 func subjectAD(index int64) seal.AD {

@@ -150,9 +150,10 @@ CREATE UNIQUE INDEX requests_one_open ON requests (profile)
     WHERE state IN ('pending', 'in_progress', 'failed') AND joined IS NULL AND profile IS NOT NULL;
 CREATE UNIQUE INDEX requests_one_waiting ON requests (waiting)
     WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL;
-CREATE INDEX requests_due ON requests (state, due) WHERE state IN ('pending', 'in_progress', 'failed');
+CREATE INDEX requests_due ON requests (due) WHERE state = 'pending' AND joined IS NULL;
+CREATE INDEX requests_underway ON requests (id, retry) WHERE state IN ('in_progress', 'failed') AND joined IS NULL;
 CREATE INDEX requests_profile ON requests (profile) WHERE profile IS NOT NULL;
-CREATE INDEX requests_joined ON requests (joined) WHERE joined IS NOT NULL;
+CREATE INDEX requests_joined ON requests (joined) WHERE joined IS NOT NULL AND state IN ('pending', 'in_progress', 'failed');
 CREATE INDEX requests_efface_id ON requests (efface_id) WHERE efface_id IS NOT NULL;
 CREATE INDEX requests_reference ON requests (reference) WHERE reference <> '';
 CREATE INDEX requests_batch ON requests (batch) WHERE batch IS NOT NULL;
@@ -274,3 +275,24 @@ CREATE TABLE idempotency (
     request BLOB,
     expires INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What the planner must know of a store of a million requests, from the first
+-- one on: a state or an origin chooses little, everything else nearly one row.
+ANALYZE;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('requests', 'requests_state', '1000000 200000 1'),
+    ('requests', 'requests_origin', '1000000 200000 1'),
+    ('requests', 'requests_profile', '1000000 1'),
+    ('requests', 'requests_joined', '1000 1'),
+    ('requests', 'requests_efface_id', '1000000 1'),
+    ('requests', 'requests_reference', '1000000 2'),
+    ('requests', 'requests_batch', '1000000 1000'),
+    ('requests', 'requests_one_open', '10000 1'),
+    ('requests', 'requests_one_waiting', '1000 1'),
+    ('requests', 'requests_due', '10000 10'),
+    ('requests', 'requests_underway', '1000 1 1'),
+    ('requests', 'requests_keys', '10000 10000 10'),
+    ('requests', 'sqlite_autoindex_requests_1', '1000000 1'),
+    ('lookup', 'lookup_profile', '5000000 5 1'),
+    ('fragments', 'fragments_profile', '1000000 1');
+ANALYZE sqlite_schema;
