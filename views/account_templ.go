@@ -173,7 +173,7 @@ func Account(p Page, sessions []erasure.Session, f PasswordForm) templ.Component
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p class=\"mb-0\">It ends all your sessions; sign in again with the new one.</p></div><div class=\"card-footer form-actions\"><button type=\"submit\" class=\"btn btn-primary\">Change the password</button></div></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p class=\"mb-0\">It ends all your other sessions.</p></div><div class=\"card-footer form-actions\"><button type=\"submit\" class=\"btn btn-primary\">Change the password</button></div></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
