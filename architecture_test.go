@@ -24,12 +24,11 @@ var allowed = []struct {
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure"}},
 	{"jobs", []string{"store", "store/erasure"}},
 	{"views", []string{"store/erasure", "static"}},
-	{"store", []string{"store/seal", "store/erasure", "store/ingest", "store/migrations"}},
+	{"store", []string{"store/seal", "store/erasure", "store/ingest"}},
 	{"store/storetest", []string{"store", "store/seal", "store/erasure", "store/ingest"}},
 	{"store/ingest", []string{"store/erasure"}},
-	{"store/seal", nil},
+	{"store/seal", []string{"store/erasure"}},
 	{"store/erasure", nil},
-	{"store/migrations", nil},
 	{"static", nil},
 }
 

@@ -86,7 +86,7 @@ func Activity(p Page, entries []erasure.Activity, next string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = heading("Oversight", "Activity").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = heading("", "Activity").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

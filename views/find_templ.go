@@ -170,7 +170,7 @@ func Find(p Page, f FindForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(input{Name: "region", Label: "Country of a phone number (optional)", Value: f.Region, MaxLength: 2, Problem: f.Problems.of("region")}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(input{Name: "region", Label: "Phone country (optional)", Value: f.Region, MaxLength: 2, Problem: f.Problems.of("region")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
