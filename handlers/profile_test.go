@@ -1,0 +1,76 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+func TestAProfileShowsWhatIsHeld(t *testing.T) {
+	st := newSite(t)
+	p := st.person("user_id", "u1", "email", "Ann@Example.com")
+	a := st.signedIn(erasure.Staff).get(profilePath(p.EffaceID)).want(http.StatusOK)
+	for _, text := range []string{p.EffaceID.String(), "Ann@Example.com", "u1", "shop"} {
+		if !strings.Contains(a.find("main").Text(), text) {
+			t.Errorf("%q is not shown\n%s", text, a.body)
+		}
+	}
+	if a.find("a[href='"+profilePath(p.EffaceID)+"/delete']").Length() != 1 {
+		t.Errorf("nothing leads to the deletion\n%s", a.body)
+	}
+}
+
+// I8: who looked at whose profile is logged, without the data.
+func TestI8ALookAtAProfileIsLogged(t *testing.T) {
+	st := newSite(t)
+	ann := st.invited("ann@example.com", erasure.Staff)
+	p := st.person("email", "somebody@example.com")
+	b := st.browserOf(ann)
+	path := b.post("/find", asking("email", "somebody@example.com")).location()
+	if n := st.entries(erasure.ProfileViewed); n != 0 {
+		t.Errorf("%d looks are logged before the profile was shown", n)
+	}
+	b.get(path).want(http.StatusOK)
+	b.get(path + "/delete").want(http.StatusOK) // shows counts alone
+	if n := st.entries(erasure.ProfileViewed); n != 1 {
+		t.Errorf("%d looks are logged, want 1", n)
+	}
+	as, _, err := st.db.Activity(t.Context(), "", 1)
+	if err != nil || as[0].Actor != "ann@example.com" || as[0].EffaceID == nil || *as[0].EffaceID != p.EffaceID {
+		t.Errorf("the log says %+v, %v", as[0], err)
+	}
+}
+
+func TestAFormerUserIDLeadsToTheProfile(t *testing.T) {
+	st := newSite(t)
+	p := st.merged()
+	b := st.signedIn(erasure.Staff)
+	b.get(profilePath(p.Former[0])).leadsTo(profilePath(p.EffaceID))
+	b.get(profilePath(p.EffaceID)).notice("former User ID")
+	b.get(profilePath(p.Former[0]) + "/delete").leadsTo(profilePath(p.EffaceID))
+	b.get(profilePath(p.EffaceID)).notice("former User ID")
+	if n := st.entries(erasure.ProfileViewed); n != 2 {
+		t.Errorf("%d looks are logged, want 2", n)
+	}
+}
+
+func TestAProfileThatIsNotThereSaysWhatBecameOfIt(t *testing.T) {
+	st := newSite(t)
+	p := st.person("email", "ann@example.com")
+	st.requested(p)
+	b := st.signedIn(erasure.Staff)
+	b.get("/profiles/"+uuid.NewString()).says(http.StatusNotFound, "No profile has this User ID")
+	b.get("/profiles/u1").want(http.StatusNotFound)
+	st.claim()
+	b = st.signedIn(erasure.Staff)
+	for _, path := range []string{profilePath(p.EffaceID), profilePath(p.EffaceID) + "/delete"} {
+		b.get(path).says(http.StatusNotFound, "is being erased")
+	}
+	st.erase()
+	b = st.signedIn(erasure.Staff)
+	b.get(profilePath(p.EffaceID)).says(http.StatusNotFound, "has been erased")
+}
