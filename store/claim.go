@@ -91,7 +91,7 @@ func (t *tx) claimJoined() (map[erasure.RequestID][]claim, error) {
 		}
 		return err
 	}, `UPDATE requests SET state = 'in_progress', started_at = $1
-		WHERE joined IS NOT NULL AND state = 'pending' AND (SELECT r.state FROM requests r WHERE r.id = requests.joined) = 'in_progress'
+		WHERE state = 'pending' AND joined IN (SELECT id FROM requests WHERE state = 'in_progress' AND joined IS NULL)
 		RETURNING `+claimColumns, t.now.UnixMilli())
 	return joined, err
 }

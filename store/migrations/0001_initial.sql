@@ -151,9 +151,8 @@ CREATE UNIQUE INDEX requests_one_open ON requests (profile)
 CREATE UNIQUE INDEX requests_one_waiting ON requests (waiting)
     WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL;
 CREATE INDEX requests_due ON requests (due) WHERE state = 'pending' AND joined IS NULL;
-CREATE INDEX requests_underway ON requests (id, retry) WHERE state IN ('in_progress', 'failed') AND joined IS NULL;
 CREATE INDEX requests_profile ON requests (profile) WHERE profile IS NOT NULL;
-CREATE INDEX requests_joined ON requests (joined) WHERE joined IS NOT NULL AND state IN ('pending', 'in_progress', 'failed');
+CREATE INDEX requests_joined ON requests (joined) WHERE joined IS NOT NULL;
 CREATE INDEX requests_efface_id ON requests (efface_id) WHERE efface_id IS NOT NULL;
 CREATE INDEX requests_reference ON requests (reference) WHERE reference <> '';
 CREATE INDEX requests_batch ON requests (batch) WHERE batch IS NOT NULL;
@@ -290,7 +289,6 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('requests', 'requests_one_open', '10000 1'),
     ('requests', 'requests_one_waiting', '1000 1'),
     ('requests', 'requests_due', '10000 10'),
-    ('requests', 'requests_underway', '1000 1 1'),
     ('requests', 'requests_keys', '10000 10000 10'),
     ('requests', 'sqlite_autoindex_requests_1', '1000000 1'),
     ('lookup', 'lookup_profile', '5000000 5 1'),
