@@ -92,7 +92,7 @@ func TestTheExportHasTheLogsFilters(t *testing.T) {
 	}
 }
 
-// ask makes many requests in few commits.
+// askMany makes requests in few commits.
 func (st *site) askMany(n int) {
 	var all sync.WaitGroup
 	failed := make(chan error, n)
