@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/efface/efface/store"
+)
+
+// How often the sweeper looks. That a day has passed is noted in the store, so
+// restarts neither hasten nor delay a sweep.
+const (
+	noteEvery = time.Minute
+	lookEvery = time.Hour
+	busyWait  = time.Second
+)
+
+// Sweeper takes what time has made useless: once a day keys that nothing
+// names, and what is past its retention; every hour what has expired.
+type Sweeper struct {
+	db      *store.DB
+	options store.SweepOptions
+	log     *slog.Logger
+}
+
+// NewSweeper makes a sweeper; Run starts it.
+func NewSweeper(db *store.DB, o store.SweepOptions, log *slog.Logger) *Sweeper {
+	return &Sweeper{db: db, options: o, log: log}
+}
+
+// Run works until ctx ends. What was gathered in memory is then written.
+func (s *Sweeper) Run(ctx context.Context) {
+	note := time.NewTicker(noteEvery)
+	defer note.Stop()
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.note(context.WithoutCancel(ctx))
+			return
+		case <-note.C:
+			s.note(ctx)
+		case <-look.C:
+			look.Reset(s.look(ctx))
+		}
+	}
+}
+
+func (s *Sweeper) note(ctx context.Context) {
+	if err := s.db.FlushKeyUse(ctx); err != nil {
+		s.log.Error("the use of API keys was not noted", "error", err)
+	}
+}
+
+// look sweeps if it is time, and returns when to look again.
+func (s *Sweeper) look(ctx context.Context) time.Duration {
+	swept, err := s.Sweep(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.Error("the sweep is not done and is tried again", "error", err)
+	case swept.Busy:
+		return busyWait
+	}
+	return lookEvery
+}
+
+// Sweep deletes what has expired and, where a day has passed since it was last
+// done, does the daily sweep.
+func (s *Sweeper) Sweep(ctx context.Context) (store.Swept, error) {
+	if err := s.db.ForgetExpired(ctx); err != nil {
+		return store.Swept{}, err
+	}
+	due, err := s.db.SweepDue(ctx)
+	if err != nil || !due {
+		return store.Swept{}, err
+	}
+	swept, err := s.db.Sweep(ctx, s.options)
+	if err == nil && !swept.Busy {
+		s.log.Info("swept", "keys", swept.Keys, "cancelled_requests", swept.Requests,
+			"log_entries", swept.Entries, "expired", swept.Expired)
+	}
+	return swept, err
+}

@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
+)
+
+func TestTheSweeperSweepsOnceADay(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	storetest.Identify(t, db, "shop", "user_id", "u1")
+	r := request(t, db, "user_id", "u1")
+	if _, err := db.Cancel(t.Context(), r.ID, erasure.System, erasure.Console); err != nil {
+		t.Fatal(err)
+	}
+	s := NewSweeper(db, store.SweepOptions{KeepCancelled: time.Hour}, slog.New(slog.DiscardHandler))
+	for _, step := range []struct{ wait, took time.Duration }{{0, 0}, {2 * time.Hour, 0}, {22 * time.Hour, 1}, {0, 0}} {
+		clock.Advance(step.wait)
+		swept, err := s.Sweep(t.Context())
+		if err != nil || swept.Requests != int(step.took) {
+			t.Errorf("%s later the sweeper took %+v, %v", step.wait, swept, err)
+		}
+	}
+}
+
+func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
+	db := storetest.Open(t)
+	token, _, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeJune}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.KeyByToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler)).Run(ctx)
+	keys, err := db.Keys(t.Context())
+	if err != nil || keys[0].LastUsed.IsZero() {
+		t.Errorf("the key's last use is %v, %v", keys, err)
+	}
+}
