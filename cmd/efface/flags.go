@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// span is a duration in Go's form, with d for days as well: 90d, 1d12h, 2s.
+type span struct{ time.Duration }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(text []byte) error {
+	rest, total := string(text), time.Duration(0)
+	if days, after, found := strings.Cut(rest, "d"); found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return fmt.Errorf("give a duration such as 90d, 24h or 30s")
+		}
+		total, rest = time.Duration(n)*24*time.Hour, after
+	}
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 {
+			return fmt.Errorf("give a duration such as 90d, 24h or 30s")
+		}
+		total += d
+	}
+	if total <= 0 {
+		return fmt.Errorf("give a duration longer than nothing")
+	}
+	s.Duration = total
+	return nil
+}
+
+// String writes whole days as days.
+func (s span) String() string {
+	const day = 24 * time.Hour
+	if s.Duration > day && s.Duration%day == 0 {
+		return fmt.Sprintf("%dd", s.Duration/day)
+	}
+	text := s.Duration.String()
+	for _, zero := range []string{"0s", "0m"} { // 24h0m0s is 24h
+		if cut, ok := strings.CutSuffix(text, zero); ok && strings.HasSuffix(cut, "m") || strings.HasSuffix(cut, "h") {
+			text = cut
+		}
+	}
+	return text
+}
+
+// variable names the environment variable of a flag.
+func variable(flag string) string {
+	return "EFFACE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// variables gives a flag that is not on the command line its variable's value.
+func variables(env func(string) (string, bool)) kong.ResolverFunc {
+	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if value, set := env(variable(flag.Name)); set && flag.Name != "help" {
+			return value, nil
+		}
+		return nil, nil
+	}
+}
+
+func withVariable(value *kong.Value) string {
+	if value.Flag == nil || value.Name == "help" {
+		return value.Help
+	}
+	return fmt.Sprintf("%s ($%s)", value.Help, variable(value.Name))
+}

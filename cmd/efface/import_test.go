@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sscan reads the numbers of a summary.
+func sscan(summary string, counts ...*int) (int, error) {
+	words := []string{"added", "seen before"}
+	var dest []any
+	format := ""
+	for i, c := range counts {
+		dest = append(dest, c)
+		format += "%d " + words[i] + ", "
+	}
+	return fmt.Sscanf(strings.ReplaceAll(strings.ReplaceAll(summary, ", ", "; "), ",", ""), strings.ReplaceAll(strings.TrimSuffix(format, ", "), ", ", "; "), dest...)
+}
+
+func TestImportRunAgainAddsNothing(t *testing.T) {
+	t.Parallel()
+	data, file := filepath.Join(t.TempDir(), "data"), people(t, 1200)
+	if e := must(t, "import", "--data", data, file); !strings.HasPrefix(e.stderr, "1,200 added, 0 seen before, 0 suppressed, 0 refused") {
+		t.Errorf("the first import says %q", e.stderr)
+	}
+	if e := must(t, "import", "--data", data, file); !strings.HasPrefix(e.stderr, "0 added, 1,200 seen before") {
+		t.Errorf("the second import says %q", e.stderr)
+	}
+}
+
+func TestImportRefusesBadLinesByNumberAndGoesOn(t *testing.T) {
+	t.Parallel()
+	csv := "\xef\xbb\xbfuser_id,email,city\r\n" +
+		"u1,ann@example.com,Wien\r\n" +
+		"u2,bad\xff\xfe@example.com,Wien\r\n" + // line 3
+		"u3,cut@example.com\r\n" + // line 4
+		"u4,long@example.com," + strings.Repeat("x", 1<<20) + "\r\n" + // line 5
+		",,Wien\r\n" + // line 6
+		"u6,nul\x00@example.com,Wien\r\n" + // line 7
+		"u7,ann@exa\"mple.com,Wien\r\n" + // line 8
+		"u8,last@example.com,Graz\r\n"
+	data := filepath.Join(t.TempDir(), "data")
+	e := efface(t, csv, "import", "--data", data, "-")
+	lines := strings.Split(strings.TrimSpace(e.stderr), "\n")
+	if e.code != exitFailed || len(lines) != 7 || !strings.HasPrefix(lines[6], "2 added, 0 seen before, 0 suppressed, 6 refused") {
+		t.Fatalf("import ended with %d: %s", e.code, e.stderr)
+	}
+	for i, line := range lines[:6] {
+		if !strings.HasPrefix(line, fmt.Sprintf("line %d: ", i+3)) || strings.Contains(line, "example.com") || strings.Contains(line, "Wien") {
+			t.Errorf("a refused line is reported as %q", line)
+		}
+	}
+}
+
+func TestImportRefusesFilesThatAreNoneWithOneSentence(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	for i := range 3000 {
+		fmt.Fprintf(z, `{"type":"identify","userId":"u%d","traits":{"email":"u%d@example.com"}}`+"\n", i, i*7919)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(t.TempDir(), "data")
+	for name, c := range map[string]struct{ content, want string }{
+		"duplicate.csv": {"user_id,email,email\n1,a@example.com,b@example.com\n", "different names"},
+		"nokey.csv":     {"city\nWien\n", "--key COLUMN=KEY"},
+		"empty.csv":     {"", "not empty"},
+		"utf16.csv":     {"\xff\xfeu\x00", "UTF-8"},
+	} {
+		efface(t, "", "import", "--data", data, write(t, name, c.content)).refused(t, c.want)
+	}
+	efface(t, "", "import", "--data", data, filepath.Join(data, "nothing.csv")).refused(t, "There is no file")
+	efface(t, "", "import", "--data", data, t.TempDir()).refused(t, "is a directory")
+	efface(t, "", "import", "--data", data, "--format", "xml", people(t, 1)).refused(t, "csv or ndjson")
+	efface(t, "", "import", "--data", data, "--source", "a b@c", people(t, 1)).refused(t, "source")
+	efface(t, `{"type":"identify"}`, "import", "--data", data, "--key", "a=b", "-").refused(t, "Leave out --key")
+
+	cut := packed.String()[:packed.Len()*2/3]
+	e := efface(t, "", "import", "--data", data, write(t, "cut.ndjson.gz", cut))
+	var added int
+	_, err := sscan(e.stderr, &added)
+	if e.code != exitFailed || err != nil || added == 0 || !strings.Contains(e.stderr, "cut off or damaged") {
+		t.Errorf("a truncated gzip ends with %d: %s", e.code, e.stderr)
+	}
+	again := must(t, "import", "--data", data, write(t, "whole.ndjson.gz", packed.String()))
+	if !strings.Contains(again.stderr, thousands(added)+" seen before") {
+		t.Errorf("after %d lines of the cut file the whole one says %q", added, again.stderr)
+	}
+}
+
+func TestImportTakesFurtherKeysAndHonoursTheEnvironment(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	var stderr strings.Builder
+	code := run(t.Context(), []string{"import", "--key", "Kundennummer=crm_id", "-"}, program{
+		stdin: strings.NewReader("Kundennummer,city\n17,Wien\n"), stdout: &stderr, stderr: &stderr, assets: builtIn,
+		env: func(name string) (string, bool) {
+			v, ok := map[string]string{"EFFACE_DATA": data, "EFFACE_SOURCE": "crm"}[name]
+			return v, ok
+		},
+	})
+	if code != 0 {
+		t.Fatal(stderr.String())
+	}
+	if _, err := os.Stat(filepath.Join(data, "efface.db")); err != nil {
+		t.Error(err)
+	}
+}

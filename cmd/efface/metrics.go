@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+)
+
+// metrics are what /metrics tells. Its labels are states, routes by their
+// pattern, methods and statuses: nothing that a client chooses.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(db *store.DB, log *slog.Logger) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "efface_http_request_duration_seconds",
+			Help:    "Time to answer, by route.",
+			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10},
+		}, []string{"route", "method", "status"}),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.requests, storeCollector{db, log})
+	return m
+}
+
+// observe counts one answer. route is the pattern and method a known one.
+func (m *metrics) observe(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// opsServer answers on --ops-listen alone: profiles show memory.
+func opsServer(m *metrics) *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+}
+
+var (
+	requestsDesc = prometheus.NewDesc("efface_requests", "Deletion requests by state.", []string{"state"}, nil)
+	overdueDesc  = prometheus.NewDesc("efface_oldest_due_seconds", "For how long the oldest open request has been due; 0 where none is.", nil, nil)
+	waitingDesc  = prometheus.NewDesc("efface_waiting_for_reader_seconds", "For how long overwritten keys have waited for an open reader.", nil, nil)
+	heldDesc     = prometheus.NewDesc("efface_clock_held_seconds", "For how long erasures still wait because the clock jumped over a reboot.", nil, nil)
+)
+
+// storeCollector reads the store's figures when they are asked for.
+type storeCollector struct {
+	db  *store.DB
+	log *slog.Logger
+}
+
+// Describe implements prometheus.Collector.
+func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, heldDesc} {
+		out <- d
+	}
+}
+
+const readFor = 5 * time.Second
+
+// Collect implements prometheus.Collector.
+func (c storeCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readFor)
+	defer cancel()
+	g, err := c.db.Gauges(ctx)
+	if err != nil {
+		c.log.Error("the store's figures were not read", "error", err)
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, s := range erasure.States {
+		gauge(requestsDesc, float64(g.Requests[s]), string(s))
+	}
+	gauge(overdueDesc, g.Overdue.Seconds())
+	gauge(waitingDesc, g.Waiting.Seconds())
+	gauge(heldDesc, g.Held.Seconds())
+}

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// Explain turns an error that has a known cause on the disk into an
+// [erasure.Error] whose sentence says what to do. Any other stays as it is.
+func (db *DB) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if isOverQuota(err) {
+		return erasure.Errorf(erasure.CodeInvalid,
+			"The disk that holds %s has no more room for this user; make room on it and start again.", db.options.Dir)
+	}
+	if e := openError(db.options, err); erasure.CodeOf(e) != "" {
+		return e
+	}
+	return err
+}
+
+// isOverQuota reports whether a limit on files or a quota stopped a write,
+// which SQLite does not tell from a broken disk.
+func isOverQuota(err error) bool {
+	var lite sqlite3.Error
+	if !errors.As(err, &lite) || lite.Code != sqlite3.ErrIoErr {
+		return false
+	}
+	return lite.SystemErrno == syscall.EDQUOT || lite.SystemErrno == syscall.EFBIG
+}
