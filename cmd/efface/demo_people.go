@@ -18,7 +18,7 @@ const maxPeople = 400_000
 // demoSeed makes every demo store hold the same people.
 const demoSeed = 20260301
 
-// Each made person placed this many orders.
+// A made person placed this many orders at most.
 const demoOrders = 2
 
 // areaCodes of North America; 555 numbers in them belong to nobody.
@@ -58,7 +58,7 @@ func makePerson(i int) person {
 	browser := f.IntRange(1_000_000_000, 2_000_000_000)
 	p.fbp = fmt.Sprintf("fb.1.%d.%d", seen.UnixMilli(), browser)
 	p.gaClientID = fmt.Sprintf("%d.%d", browser-1, seen.Unix())
-	for range demoOrders {
+	for range f.IntRange(0, demoOrders) {
 		seen = seen.Add(time.Duration(f.IntRange(1, 30*24)) * time.Hour)
 		p.orders = append(p.orders, order{f.ProductName(), float64(f.IntRange(199, 29_999)) / 100, seen})
 	}

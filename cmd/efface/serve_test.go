@@ -181,12 +181,22 @@ func TestMetricsStandOnTheOpsAddressAlone(t *testing.T) {
 	t.Parallel()
 	ops := freeAddress(t)
 	s := serve(t, 2, "serve", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0", "--ops-listen", ops)
+	page, err := http.Get(s.base + "/profiles/ann@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, page.Body); err != nil { // it is counted before it ends
+		t.Fatal(err)
+	}
 	resp, err := http.Get("http://" + ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, _ := io.ReadAll(resp.Body)
-	for _, want := range []string{`efface_requests{state="pending"} 0`, "efface_oldest_due_seconds 0", "efface_clock_held_seconds 0", "go_goroutines"} {
+	if strings.Contains(string(b), "ann@") {
+		t.Error("a path stands in the metrics")
+	}
+	for _, want := range []string{`efface_http_request_duration_seconds_count{method="GET",route="/profiles/{`, `efface_requests{state="pending"} 0`, "efface_oldest_due_seconds 0", "efface_clock_held_seconds 0", "go_goroutines"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("/metrics lacks %q", want)
 		}

@@ -78,6 +78,8 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, config handle
 	}
 	s.base = strings.TrimSuffix(config.BaseURL, "/")
 	config.Wake = s.runner.Wake
+	m := newMetrics(db, s.log)
+	config.Logger = slog.New(countedLog{config.Logger.Handler(), m})
 	site, err := handlers.New(db, config)
 	if err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, config handle
 		if s.ops.socket, err = listen(ctx, "--ops-listen", c.OpsListen); err != nil {
 			return nil, err
 		}
-		s.ops.server = opsServer(newMetrics(db, config.Logger))
+		s.ops.server = opsServer(m)
 		s.log.Info("metrics and profiles are served", "address", s.ops.socket.Addr().String())
 	}
 	return s, nil
