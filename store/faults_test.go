@@ -1,0 +1,207 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+	"github.com/efface/efface/store/storetest"
+)
+
+// faulty is a store in which each round runs one shared commit of every kind
+// of write while a fault strikes.
+type faulty struct {
+	db      *store.DB
+	dir     string
+	clock   *storetest.Clock
+	round   int
+	views   int    // looks in the log
+	nextDue string // whose erasure the next round requests and claims
+	// arm lets the nth call from now on fail; fired ends that and reports
+	// whether it came to it.
+	arm   func(n int)
+	fired func() bool
+}
+
+func newFaulty(t *testing.T) *faulty {
+	t.Helper()
+	f := &faulty{dir: filepath.Join(t.TempDir(), "data"), clock: storetest.NewClock()}
+	f.db = storetest.Open(t, storetest.InDir(f.dir), storetest.WithClock(f.clock))
+	f.nextDue = "first"
+	identifyAll(t, f.db, f.nextDue)
+	return f
+}
+
+// write is one write of a shared commit: whether it was acknowledged must be
+// whether what it does is there.
+type write struct {
+	name string
+	run  func() error
+	done func() bool
+	err  error
+}
+
+// strikeEach lets the fault strike at the first call of a shared commit, at
+// the second, and so on, until a commit ends before it.
+func (f *faulty) strikeEach(t *testing.T) {
+	t.Helper()
+	for n := 1; ; n++ {
+		struck := f.strike(t, n)
+		if t.Failed() {
+			t.Fatalf("with a fault at call %d", n)
+		}
+		if !struck {
+			t.Logf("a fault struck at each of %d calls", n-1)
+			return
+		}
+	}
+}
+
+func (f *faulty) strike(t *testing.T, n int) bool {
+	t.Helper()
+	f.round++
+	writes := f.writes(t)
+	var jobs []func()
+	for _, w := range writes {
+		jobs = append(jobs, func() { w.err = w.run() })
+	}
+	f.arm(n)
+	f.db.Together(t, jobs...)
+	struck := f.fired()
+	f.views = f.countViews(t)
+	for _, w := range writes {
+		if acknowledged := w.err == nil; w.done != nil && acknowledged != w.done() {
+			t.Errorf("%s: acknowledged %v (%v), there %v", w.name, acknowledged, w.err, !acknowledged)
+		}
+		if !struck && w.err != nil {
+			t.Errorf("%s: without a fault: %v", w.name, w.err)
+		}
+	}
+	if f.round%10 == 0 || !struck {
+		eraseAll(t, f.db) // the store goes on working
+	}
+	return struck
+}
+
+func (f *faulty) countViews(t *testing.T) (n int) {
+	for _, e := range storetest.CheckLog(t, f.dir) {
+		if e.Kind == erasure.ProfileViewed {
+			n++
+		}
+	}
+	return n
+}
+
+// writes prepares people and requests for a round, and what will be done.
+func (f *faulty) writes(t *testing.T) []*write {
+	t.Helper()
+	id := func(kind string) string { return fmt.Sprintf("%s-%d", kind, f.round) }
+	due := f.request(t, f.nextDue)
+	f.clock.Advance(24 * time.Hour)
+	f.nextDue = id("next")
+	identifyAll(t, f.db, id("cancel"), id("ask"), f.nextDue)
+	pending := f.request(t, id("cancel"))
+	asked := storetest.One(t, f.db, "user_id", id("ask"))
+	is := func(id erasure.RequestID, s erasure.State) func() bool {
+		return func() bool {
+			r, err := f.db.Request(t.Context(), id)
+			return err == nil && r.State == s
+		}
+	}
+	views := f.views
+	return []*write{
+		{name: "an ingest", run: func() error { return f.ingest(t, id("new")) }, done: func() bool {
+			found, err := f.db.Find(t.Context(), storetest.Identifiers("user_id", id("new"))[0])
+			return err == nil && len(found) == 1
+		}},
+		{name: "a request", run: func() error {
+			_, _, err := f.db.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &asked.EffaceID, Origin: erasure.Console, Reason: "why"})
+			return err
+		}, done: func() bool {
+			p, err := f.db.PeekProfile(t.Context(), asked.EffaceID)
+			return err == nil && p.Open != nil
+		}},
+		{name: "a cancel", run: func() error {
+			_, err := f.db.Cancel(t.Context(), pending, erasure.System, erasure.API)
+			return err
+		}, done: is(pending, erasure.Cancelled)},
+		{name: "a refused cancel", run: func() error {
+			_, err := f.db.Cancel(t.Context(), erasure.NewRequestID(storetest.Start), erasure.System, erasure.API)
+			return refusedAs(err, erasure.CodeNotFound)
+		}},
+		{name: "a claim", run: func() error { _, err := f.db.ClaimDue(t.Context(), 500); return err }, done: is(due, erasure.InProgress)},
+		{name: "a look", run: func() error { _, err := f.db.Profile(t.Context(), erasure.System, asked.EffaceID); return err },
+			done: func() bool { return f.views == views+1 }},
+	}
+}
+
+func (f *faulty) request(t *testing.T, user string) erasure.RequestID {
+	t.Helper()
+	return requested(t, f.db, "user_id", user).ID
+}
+
+func (f *faulty) ingest(t *testing.T, user string) error {
+	results, err := f.db.Ingest(t.Context(), []ingest.Call{{Kind: ingest.Identify, Table: erasure.User, Source: "shop",
+		Identifiers: storetest.Identifiers("user_id", user, "email", user+"@example.com"), Record: []byte(`{"event":"seen"}`), MessageID: user}})
+	if err != nil {
+		return err
+	}
+	return results[0].Err
+}
+
+// refusedAs turns the refusal that is expected into nil.
+func refusedAs(err error, code erasure.Code) error {
+	if erasure.CodeOf(err) == code {
+		return nil
+	}
+	return errors.Join(errors.New("a refusal was expected"), err)
+}
+
+func identifyAll(t *testing.T, db *store.DB, users ...string) {
+	t.Helper()
+	var calls []ingest.Call
+	for _, u := range users {
+		calls = append(calls, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "shop", Identifiers: storetest.Identifiers("user_id", u)})
+	}
+	if _, err := db.Ingest(t.Context(), calls); err != nil {
+		t.Fatalf("storing people: %v", err)
+	}
+}
+
+// requested asks for the erasure of whom an identifier leads to.
+func requested(t *testing.T, db *store.DB, key, value string) erasure.Request {
+	t.Helper()
+	r, _, err := db.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers(key, value)[0],
+		Origin: erasure.API, Actor: erasure.System, Reason: "asked by mail"})
+	if err != nil {
+		t.Fatalf("requesting the erasure of %s %s: %v", key, value, err)
+	}
+	return r
+}
+
+// eraseAll does what a runner does, until nothing is left that is due.
+func eraseAll(t *testing.T, db *store.DB) {
+	t.Helper()
+	for {
+		claimed, err := db.ClaimDue(t.Context(), 500)
+		if err != nil {
+			t.Fatalf("claiming: %v", err)
+		}
+		destroyed, busy, err := db.DestroyKeys(t.Context(), 500)
+		if err != nil {
+			t.Fatalf("destroying keys: %v", err)
+		}
+		_, more, err := db.DeleteRows(t.Context(), 4000)
+		if err != nil {
+			t.Fatalf("deleting rows: %v", err)
+		}
+		if claimed == 0 && destroyed == 0 && !more && !busy {
+			return
+		}
+	}
+}

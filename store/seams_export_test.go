@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// Tx is a write of this package, for tests that write what no method does.
+type Tx = tx
+
+// Exec runs a statement.
+func (t *tx) Exec(query string, args ...any) (int64, error) { return t.exec(query, args...) }
+
+// Passed is the store time up to which windows have passed.
+func (t *tx) Passed() int64 { return t.hb.Passed() }
+
+// Write runs fn as any write of this package.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error { return db.write(ctx, fn) }
+
+// StoreTime reads the store's time.
+func (db *DB) StoreTime() erasure.Heartbeat {
+	_, hb := db.now()
+	return hb
+}
+
+// ClaimIDs is ClaimDue, telling which requests it claimed.
+func (db *DB) ClaimIDs(ctx context.Context, limit int) (ids []erasure.RequestID, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		claimed, err := t.claimDue(limit)
+		ids = nil
+		for _, r := range claimed {
+			ids = append(ids, r.id)
+		}
+		return err
+	})
+	return ids, err
+}
+
+// KeysToDestroy lists the keys that the claims fixed.
+func (db *DB) KeysToDestroy(ctx context.Context) (refs []seal.Ref, err error) {
+	claimed, err := db.keysToDestroy(ctx, 1000)
+	for _, e := range claimed {
+		refs = append(refs, e.refs...)
+	}
+	return refs, err
+}
+
+// DestroyOnly destroys keys and records nothing, as a crash in between does.
+func (db *DB) DestroyOnly(ctx context.Context, refs []seal.Ref) error {
+	if err := db.keyring.Destroy(ctx, refs); err != nil {
+		return err
+	}
+	_, err := db.keyring.Truncate(ctx)
+	return err
+}
+
+// Together runs jobs in one shared commit: the writer is held until all of
+// them are queued.
+func (db *DB) Together(t *testing.T, jobs ...func()) {
+	t.Helper()
+	held, release, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(answered)
+		db.writes.do(func(*tx) error { close(held); <-release; return nil })
+	}()
+	<-held
+	done := make(chan struct{})
+	for i, j := range jobs {
+		go func() { j(); done <- struct{}{} }()
+		for len(db.writes.queue) <= i {
+			runtime.Gosched()
+		}
+	}
+	close(release)
+	<-answered
+	for range jobs {
+		<-done
+	}
+}
+
+// Statements lets before run before each statement of the writer, which fails
+// with the error that it returns.
+func (db *DB) Statements(t *testing.T, before func(c driver.Conn, query string) error) {
+	t.Helper()
+	inner := db.writes.pool.Driver()
+	connector := watched{inner: inner, dsn: seal.DSN(db.options.Dir+"/"+databaseFile, seal.DSNOptions{}), before: before}
+	pool := sql.OpenDB(connector)
+	conn, err := pool.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Together(t) // the loop is idle from here on
+	old := db.writes
+	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}, queue: make(chan *job, db.options.CommitLimit)}
+	db.writes = w
+	if err := old.close(); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+}
+
+// QueryPlan explains a query on the database as it is.
+func (db *DB) QueryPlan(t *testing.T, query string) string {
+	t.Helper()
+	rows, err := db.reads.pool.Query(`EXPLAIN QUERY PLAN `+query, make([]any, strings.Count(query, "$"))...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	var plan strings.Builder
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var id, parent, unused int
+		var detail string
+		err := scan(&id, &parent, &unused, &detail)
+		plan.WriteString(detail + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}
+
+// Pools are the connections of the database, by what they are for.
+func (db *DB) Pools() (writes *sql.Conn, reads *sql.DB) { return db.writes.conn, db.reads.pool }
+
+// IDs runs a statement that returns requests' ids.
+func (t *tx) IDs(query string, args ...any) (ids []erasure.RequestID, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var id erasure.RequestID
+		err := scan(scan16(&id))
+		ids = append(ids, id)
+		return err
+	}, query, args...)
+	return ids, err
+}
+
+// DueOf reads the store time that a request is due at.
+func (db *DB) DueOf(t *testing.T, id erasure.RequestID) int64 {
+	t.Helper()
+	r, err := db.readRequest(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.due
+}

@@ -1,0 +1,203 @@
+package storetest
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+func dumpRows(t testing.TB, table string, rows *sql.Rows) (lines []string) {
+	t.Helper()
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatalf("reading %s: %v", table, err)
+	}
+	cells := make([]any, len(columns))
+	for rows.Next() {
+		for i := range cells {
+			cells[i] = new(any)
+		}
+		if err := rows.Scan(cells...); err != nil {
+			t.Fatalf("reading %s: %v", table, err)
+		}
+		line := table
+		for i, c := range cells {
+			line += fmt.Sprintf(" %s=%x", columns[i], fmt.Sprint(*c.(*any)))
+		}
+		lines = append(lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("reading %s: %v", table, err)
+	}
+	return lines
+}
+
+// LogEntry is what a check reads of a log entry.
+type LogEntry struct {
+	Version   int             `json:"v"`
+	Index     int64           `json:"index"`
+	Nonce     string          `json:"nonce"`
+	Kind      erasure.Kind    `json:"kind"`
+	Request   string          `json:"request"`
+	From      erasure.State   `json:"from"`
+	To        erasure.State   `json:"to"`
+	Origin    erasure.Origin  `json:"origin"`
+	Reference string          `json:"reference"`
+	Actor     string          `json:"actor"`
+	Counts    *erasure.Counts `json:"counts"`
+	Subject   string          `json:"subject"`
+	Keys      []string        `json:"keys"`
+}
+
+// logged is what the log says of a request.
+type logged struct {
+	state     erasure.State
+	destroyed bool
+	origin    erasure.Origin
+	reference string
+}
+
+// CheckLog replays the deletion log of a directory and compares what it says
+// with the requests' rows (I5): indexes are dense from 0, hashes fit their
+// entries, entries are canonical, each move is an allowed one from the state
+// before, and the rows are in the state that the log ends with. It reads one
+// snapshot, so that the store may be at work. It returns the entries.
+func CheckLog(t testing.TB, dir string) []LogEntry {
+	t.Helper()
+	db := Raw(t, dir)
+	defer db.Close()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatalf("reading the log: %v", err)
+	}
+	defer tx.Rollback()
+	entries := readEntries(t, tx)
+	checkRows(t, tx, replay(t, entries))
+	return entries
+}
+
+func readEntries(t testing.TB, tx *sql.Tx) (entries []LogEntry) {
+	t.Helper()
+	rows, err := tx.Query(`SELECT h.idx, h.hash, e.kind, e.entry FROM log_hashes h LEFT JOIN log_entries e ON e.idx = h.idx ORDER BY h.idx`)
+	if err != nil {
+		t.Fatalf("reading the log: %v", err)
+	}
+	defer rows.Close()
+	nonces := map[string]bool{}
+	for rows.Next() {
+		var index int64
+		var hash, entry []byte
+		var kind string
+		if err := rows.Scan(&index, &hash, &kind, &entry); err != nil {
+			t.Fatalf("reading the log: %v", err)
+		}
+		e := checkEntry(t, entry, hash)
+		if index != int64(len(entries)) || e.Index != index {
+			t.Fatalf("the %dth entry has index %d, and %d in its content", len(entries), index, e.Index)
+		}
+		if string(e.Kind) != kind || e.Version != erasure.EntryVersion || e.Actor == "" || len(e.Nonce) != 32 || nonces[e.Nonce] {
+			t.Errorf("entry %d is not one of version 1 with an actor and a nonce of its own: %s", index, entry)
+		}
+		nonces[e.Nonce] = true
+		entries = append(entries, e)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("reading the log: %v", err)
+	}
+	return entries
+}
+
+func checkEntry(t testing.TB, entry, hash []byte) (e LogEntry) {
+	t.Helper()
+	if want := erasure.EntryHash(entry); !bytes.Equal(want[:], hash) {
+		t.Errorf("the hash %x does not fit the entry %s", hash, entry)
+	}
+	canonical := jsontext.Value(bytes.Clone(entry))
+	if err := canonical.Canonicalize(); err != nil || !bytes.Equal(canonical, entry) {
+		t.Errorf("the entry is not canonical (%v): %s", err, entry)
+	}
+	if err := json.Unmarshal(entry, &e); err != nil {
+		t.Fatalf("reading the entry %s: %v", entry, err)
+	}
+	return e
+}
+
+// replay follows the requests through the log.
+func replay(t testing.TB, entries []LogEntry) map[string]*logged {
+	t.Helper()
+	requests := map[string]*logged{}
+	for _, e := range entries {
+		if e.To == "" {
+			continue
+		}
+		r := requests[e.Request]
+		if r == nil {
+			r = &logged{origin: e.Origin, reference: e.Reference}
+			requests[e.Request] = r
+		}
+		same := e.Kind == erasure.KeysDestroyed && e.From == e.To
+		if e.From != r.state || !same && !e.From.May(e.To) {
+			t.Errorf("entry %d says that %s went from %q to %q, which was %q", e.Index, e.Request, e.From, e.To, r.state)
+		}
+		if e.Kind == erasure.KeysDestroyed {
+			if r.destroyed || len(e.Keys) == 0 {
+				t.Errorf("entry %d says that the keys of %s were destroyed, again or none", e.Index, e.Request)
+			}
+			r.destroyed = true
+		}
+		r.state = e.To
+	}
+	return requests
+}
+
+func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged) {
+	t.Helper()
+	rows, err := tx.Query(`SELECT id, joined IS NOT NULL, state, origin, reference, keys_destroyed_at > 0, finished_at > 0, profile IS NOT NULL,
+		asked IS NOT NULL OR reason IS NOT NULL OR key_row IS NOT NULL OR waiting IS NOT NULL,
+		EXISTS (SELECT 1 FROM erasure_keys k WHERE k.request = requests.id) FROM requests`)
+	if err != nil {
+		t.Fatalf("reading the requests: %v", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		var joined, destroyed, finished, profile, sealed, keys bool
+		var state, origin, reference string
+		if err := rows.Scan(&id, &joined, &state, &origin, &reference, &destroyed, &finished, &profile, &sealed, &keys); err != nil {
+			t.Fatalf("reading the requests: %v", err)
+		}
+		name := erasure.RequestID(id).String()
+		r := requests[name]
+		delete(requests, name)
+		if r == nil {
+			t.Errorf("request %s is not in the log", name)
+			continue
+		}
+		s := erasure.State(state)
+		if r.state != s || string(r.origin) != origin || r.reference != reference {
+			t.Errorf("request %s is %s in its row and %s in the log", name, state, r.state)
+		}
+		if !joined && r.destroyed != destroyed {
+			t.Errorf("the keys of request %s are destroyed: %v in its row, %v in the log", name, destroyed, r.destroyed)
+		}
+		if finished == s.Open() || s == erasure.Completed && (!destroyed || profile || sealed || keys) {
+			t.Errorf("request %s is %s, and its row says otherwise", name, state)
+		}
+		if !joined && keys != (s == erasure.InProgress || s == erasure.Failed) {
+			t.Errorf("request %s is %s, and has keys listed to be destroyed: %v", name, state, keys)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("reading the requests: %v", err)
+	}
+	for name := range requests {
+		t.Errorf("request %s is in the log and nowhere else", name)
+	}
+}
