@@ -11,6 +11,9 @@ LISTEN ?= 127.0.0.1:8080
 PEOPLE ?= 10000
 
 export CGO_ENABLED := 1
+# Without this SQLite plans a statement anew whenever another value is bound to
+# it, which takes ten times as long as running it.
+export CGO_CFLAGS := -O2 -g -DSQLITE_ENABLE_QPSG
 
 .DEFAULT_GOAL := help
 
