@@ -206,6 +206,9 @@ func (t *tx) newProfile(table erasure.Table) (p profile, err error) {
 // an anonymous_id.
 func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 	for _, id := range previous {
+		if slices.ContainsFunc(r.keep, func(k identifier) bool { return k.key == id.key && k.value == id.value }) {
+			return nil // an alias of itself
+		}
 		arrived, err := t.arrive([]identifier{id})
 		if err != nil {
 			return err
@@ -283,7 +286,8 @@ func (t *tx) moveRefusals(survivor, loser profile) error {
 		if o.other == survivor.id {
 			continue
 		}
-		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
+			ON CONFLICT (profile, other) DO UPDATE SET alias = MAX(alias, excluded.alias)`,
 			min(survivor.id, o.other), max(survivor.id, o.other), o.alias)
 		if err != nil {
 			return err
@@ -297,6 +301,8 @@ type refusal struct {
 	alias bool
 }
 
+// refusals lists them by the other's age, for the order decides where not all
+// of them can merge.
 func (t *tx) refusals(profile int64) (rs []refusal, err error) {
 	err = t.each(func(scan func(...any) error) error {
 		var r refusal
@@ -304,7 +310,7 @@ func (t *tx) refusals(profile int64) (rs []refusal, err error) {
 		rs = append(rs, r)
 		return err
 	}, `SELECT other, alias FROM refused_merges WHERE profile = $1
-		UNION ALL SELECT profile, alias FROM refused_merges WHERE other = $1`, profile)
+		UNION ALL SELECT profile, alias FROM refused_merges WHERE other = $1 ORDER BY 1`, profile)
 	return rs, err
 }
 
