@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// I1: whatever is told, asked, uploaded or mistyped, and whatever becomes of
+// it, no file shows it: not while it is held, not after the erasure, not after
+// a kill -9.
+func TestNoFileEverShowsAPersonalValue(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.serve("24h")
+	held := s.crowd(800, 60)
+	s.importCSV(held)
+	called := s.crowd(150, 60)
+	s.importCalls(called, inTheClear)
+	s.look("while people are held")
+	s.askScripts(held, called)
+	s.look("after scripts asked")
+	s.browse(held, called)
+	s.look("after staff asked")
+	s.uploads()
+
+	s.kill()
+	s.look("after a kill -9")
+	s.serve("200ms")
+	release := openReaders(t, s.data)
+	for _, p := range append(held[:30:30], called[:30]...) {
+		want(t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions",
+			map[string]any{"key": "user_id", "value": p.userID, "reason": s.plant("Grund "), "suppress": p.phone[10] > '4'}))
+	}
+	s.importCalls(s.crowd(700, 30), "another-source") // between the steps of the erasures
+	s.look("while people are erased, with readers open")
+	release()
+	eventually(t, "every request is completed", func() bool {
+		return s.count(openRequests) == s.count(`SELECT COUNT(*) FROM requests WHERE state = 'pending' AND cancel_before > requested_at + 1000`)
+	})
+	s.look("after the erasures")
+	s.kill()
+	s.look("after another kill -9")
+	s.serve("24h")
+	s.look("after the next start")
+}
+
+// importCSV imports by stdin and looks while the import is under way.
+func (s *scene) importCSV(people []somebody) {
+	s.t.Helper()
+	r, w := io.Pipe()
+	defer w.Close()
+	im := s.launch(r, "import", "--source", inTheClear, "-")
+	var b strings.Builder
+	b.WriteString(csvColumns)
+	for _, p := range people {
+		b.WriteString(p.csv())
+	}
+	text := b.String()
+	most := len(text) * 9 / 10
+	if _, err := io.WriteString(w, text[:most]); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "some of the import is committed", func() bool { return s.count(`SELECT COUNT(*) FROM fragments`) > 0 })
+	s.look("during an import", im)
+	if _, err := io.WriteString(w, text[most:]); err != nil {
+		s.t.Fatal(err)
+	}
+	w.Close()
+	s.imported(im, len(people))
+}
+
+// importCalls imports packed NDJSON by stdin, with a line that is refused.
+func (s *scene) importCalls(people []somebody, source string) {
+	s.t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	for _, p := range people {
+		io.WriteString(z, p.calls())
+	}
+	fmt.Fprintf(z, `{"type":"identify","userId":%q,"traits":[%q]}`+"\n", s.plant("refused-"), s.plant("refused-"))
+	if err := z.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	im := s.launch(&packed, "import", "--source", source, "-")
+	s.imported(im, 2*len(people))
+}
+
+func (s *scene) imported(im *process, lines int) {
+	s.t.Helper()
+	im.code()
+	if !strings.Contains(im.stderr.String(), thousands(lines)+" added") {
+		s.t.Fatalf("the import says %s", im.stderr)
+	}
+	s.planted.inPrint(im).report(s.t, "what an import prints")
+}
+
+// askScripts finds, requests and cancels by both APIs, with mistakes.
+func (s *scene) askScripts(held, called []somebody) {
+	s.t.Helper()
+	find := func(key, value string, status int) {
+		s.t.Helper()
+		want(s.t, status, "a find")(s.api("POST", "/api/v1/profiles/find", map[string]string{"key": key, "value": value}))
+	}
+	find("email", held[0].email, 200)
+	find("phone", held[1].phone, 200)
+	find("anonymous_id", called[0].anonymous, 200)
+	find("email", s.plant("nobody@with.such."), 200)
+	find("phone", s.plant("no number "), 200)
+	find("efface_id", s.plant("no uuid "), 400)
+	for i, p := range called[:4] {
+		request := map[string]any{"key": "email", "value": p.email, "reason": s.plant("Grund: "), "suppress": i%2 == 0}
+		a := want(s.t, 202, "a deletion")(s.api("POST", "/api/v1/deletions", request, "Idempotency-Key", s.plant("key.of@example.")))
+		id := decode[struct{ ID string }](s.t, a).ID
+		want(s.t, 200, "the deletion")(s.api("GET", "/api/v1/deletions/"+id, nil))
+		if i%2 == 0 {
+			want(s.t, 200, "a cancel")(s.api("POST", "/api/v1/deletions/"+id+"/cancel", nil))
+		}
+	}
+	for _, p := range held[2:6] {
+		body := map[string]string{"identify_by_key": "phone", "identify_by_value": p.phone}
+		want(s.t, 200, "CustomerLabs' request")(s.api("POST", "/user-deletion/", body))
+		want(s.t, 200, "CustomerLabs' cancel")(s.api("POST", "/user-deletion/cancel-request", body))
+	}
+	want(s.t, 200, "CustomerLabs' miss")(s.api("POST", "/user-deletion", map[string]string{"identify_by_key": "email", "identify_by_value": s.plant("miss@example.")}))
+	want(s.t, 400, "a reference that is none")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reference": s.plant("ref@example.")}))
+	want(s.t, 400, "too long a reason")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reason": strings.Repeat(s.plant("long "), 200)}))
+	want(s.t, 400, "an unknown member")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", s.plant("member"): s.plant("value")}))
+}
+
+const staffPassword = "rivers run uphill twice"
+
+// browse does what staff do in the console.
+func (s *scene) browse(held, called []somebody) {
+	s.t.Helper()
+	staff := s.signIn()
+	miss := want(s.t, 200, "a failed find")(staff.form("/find", "table", "user", "key", "email", "value", s.plant("not.found@example.")))
+	if !strings.Contains(miss.body, "not.found@example.") {
+		s.t.Error("the form does not keep what was typed")
+	}
+	for _, p := range []somebody{held[10], called[10]} {
+		profile := want(s.t, 303, "a find")(staff.form("/find", "table", "user", "key", "email", "value", strings.ToUpper(p.email))).header.Get("Location")
+		if page := want(s.t, 200, "a profile")(staff.send("GET", profile, nil)); !strings.Contains(page.body, p.userID) {
+			s.t.Error("the profile's page does not show its identifiers")
+		}
+		id := profile[strings.LastIndex(profile, "/")+1:]
+		want(s.t, 422, "a wrong paste")(staff.form(profile+"/delete", "confirm", s.plant("pasted "), "reason", s.plant("Grund? ")))
+		request := want(s.t, 303, "a right paste")(staff.form(profile+"/delete", "confirm", id, "reason", s.plant("Grund! "))).header.Get("Location")
+		want(s.t, 200, "the request")(staff.send("GET", request, nil))
+		want(s.t, 422, "a cancel with a wrong paste")(staff.form(request+"/cancel", "confirm", s.plant("pasted ")))
+		want(s.t, 303, "a cancel")(staff.form(request+"/cancel", "confirm", id))
+	}
+	for _, page := range []string{"/logs", "/logs.csv", "/activity"} {
+		want(s.t, 200, page)(staff.send("GET", page, nil))
+	}
+}
+
+// signIn makes an account and signs in, with a mistake.
+func (s *scene) signIn() *visitor {
+	s.t.Helper()
+	email := fmt.Sprintf("staff%d@example.net", len(s.planted.exact.by))
+	if e := efface(s.t, staffPassword+"\n", "operator", "create", "--data", s.data, "--email", email, "--role", "admin", "--password-stdin"); e.code != 0 {
+		s.t.Fatal(e.stderr)
+	}
+	staff := newVisitor(s.t, s.base, "")
+	want(s.t, 401, "a wrong password")(staff.form("/login", "email", email, "password", s.plant("wrong password ")))
+	want(s.t, 401, "an unknown account")(staff.form("/login", "email", s.plant("unknown@example."), "password", s.plant("wrong password ")))
+	want(s.t, 303, "signing in")(staff.form("/login", "email", email, "password", staffPassword))
+	return staff
+}
+
+// uploads sends bodies that are large, over the limit, of several parts, and
+// one of which the rest never comes.
+func (s *scene) uploads() {
+	s.t.Helper()
+	staff := s.signIn()
+	want(s.t, 200, "a large form")(staff.form("/find", "table", "user", "key", "email", "value", s.plant("l@"), "rest", strings.Repeat(s.plant("rest"), 3000)))
+	want(s.t, 413, "too large a form")(staff.form("/find", "table", "user", "key", "email", "value", strings.Repeat(s.plant("over"), 5000)))
+	want(s.t, 413, "too large a body")(s.api("POST", "/api/v1/deletions", map[string]string{"reason": strings.Repeat(s.plant("over"), 80_000)}))
+	var b bytes.Buffer
+	parts := multipart.NewWriter(&b)
+	file, err := parts.CreateFormFile("value", s.plant("file"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	io.WriteString(file, strings.Repeat(s.plant("part"), 3000))
+	if err := parts.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := staff.send("POST", "/find", &b, "Content-Type", parts.FormDataContentType(), "Sec-Fetch-Site", "same-origin"); err != nil {
+		s.t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /api/v1/deletions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\nContent-Length: 900000\r\n\r\n{\"reason\": \"%s",
+		s.key, strings.Repeat(s.plant("part"), 40_000))
+	s.look("while an upload is under way")
+}
