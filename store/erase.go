@@ -245,7 +245,7 @@ func (t *tx) complete(r request) error {
 		entry.Origin = erasure.Origin(origin)
 		t.log(entry)
 		return err
-	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL
+	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL, waiting = NULL
 		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
 		RETURNING id, batch, origin, reference, identifiers, records`,
 		t.now.UnixMilli(), t.hb.Store, r.ID[:])

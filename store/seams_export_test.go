@@ -150,3 +150,10 @@ func (db *DB) DueOf(t *testing.T, id erasure.RequestID) int64 {
 	}
 	return r.due
 }
+
+// KeyError says what has become of a key.
+func (db *DB) KeyError(t *testing.T, ref seal.Ref) error {
+	t.Helper()
+	_, err := db.keyring.Key(context.Background(), ref)
+	return err
+}
