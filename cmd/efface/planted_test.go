@@ -44,6 +44,9 @@ func (p *planted) add(values ...string) {
 // addKey plants a wrapped key: each eighth of its nonce, wrapped key and tag,
 // so that a torn copy is found too.
 func (p *planted) addKey(row []byte, name string) {
+	if len(row) == 0 || len(bytes.Trim(row[wrappedFrom:], "\x00")) == 0 {
+		panic(name + " is not in the keyring, or destroyed already")
+	}
 	for b := row[wrappedFrom:]; len(b) >= 8; b = b[8:] {
 		p.exact.add(b[:8], name)
 	}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// I2, I7: once a request is completed, no wrapped key of the profile is in any
+// file, and no row of it but the request and its log entries; while a reader
+// keeps the old pages, it is not completed.
+func TestAnErasedProfileLeavesNoKeyAndNoRow(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.serve("1s")
+	people := s.crowd(240, 0)
+	for _, source := range []string{"shop", "crm"} { // a fragment for each
+		s.importCalls(people, source)
+	}
+	profiles := s.profiles()
+	keys := s.keyring()
+	gone, kept := newPlanted(), newPlanted()
+	erased := map[uuid.UUID]bool{}
+	for i, p := range people[:120] {
+		erased[s.request(p, i%10 == 0)] = true
+	}
+	release := openReaders(t, s.data)
+	for id, p := range profiles {
+		for _, row := range p.keys {
+			if erased[id] {
+				gone.addKey(keys[row], "a data key of "+id.String())
+			} else {
+				kept.addKey(keys[row], fmt.Sprint(row))
+			}
+		}
+	}
+	s.read("efface.db", `SELECT key_row FROM requests WHERE key_row IS NOT NULL`, func(scan func(...any) error) error {
+		var row int64
+		err := scan(&row)
+		gone.addKey(keys[row], fmt.Sprintf("a request's key, %d", row)) // made ahead, so it was there before the request
+		return err
+	})
+
+	eventually(t, "every request is claimed", func() bool {
+		return s.count(`SELECT COUNT(*) FROM requests WHERE state = 'in_progress'`) == len(erased)
+	})
+	s.importCalls(s.crowd(300, 0), "shop") // while the keys wait for the readers
+	if n := s.count(`SELECT COUNT(*) FROM requests WHERE state = 'completed'`); n != 0 {
+		t.Errorf("%d requests are completed while a reader keeps the keys", n)
+	}
+	if len(s.search(gone, nil)) == 0 {
+		t.Error("no key is in any file: the readers kept nothing, or the search does not work")
+	}
+	release()
+	eventually(t, "every request is completed", func() bool { return s.count(openRequests) == 0 })
+	check := func(when string) {
+		t.Helper()
+		s.search(gone, slices.DeleteFunc([]*process{s.server}, func(p *process) bool { return p == nil })).report(t, when)
+		if n := len(s.search(kept, nil)); n != 2*120 {
+			t.Errorf("%s: %d of 240 keys of those who stay are found", when, n)
+		}
+	}
+	check("once completed")
+	s.kill()
+	check("after a kill -9")
+	s.serve("1s")
+	check("after the next start")
+	s.noRowOf(profiles, erased)
+}
+
+// request asks for somebody's erasure, after another request that is
+// cancelled where again is set.
+func (s *scene) request(p somebody, again bool) uuid.UUID {
+	s.t.Helper()
+	body := map[string]any{"key": "user_id", "value": p.userID, "reason": "as asked by letter", "suppress": again}
+	a := want(s.t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions", body))
+	made := decode[struct {
+		ID       string
+		EffaceID uuid.UUID `json:"efface_id"`
+	}](s.t, a)
+	if again {
+		want(s.t, http.StatusOK, "a cancel")(s.api("POST", "/api/v1/deletions/"+made.ID+"/cancel", nil))
+		want(s.t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions", body))
+	}
+	return made.EffaceID
+}
+
+// heldProfile is what the rows say of a profile.
+type heldProfile struct {
+	row       int64
+	fragments []int64
+	keys      []int64 // rows of the keyring
+	keyIDs    [][]byte
+}
+
+func (s *scene) profiles() map[uuid.UUID]heldProfile {
+	s.t.Helper()
+	held := map[uuid.UUID]heldProfile{}
+	s.read("efface.db", `SELECT p.efface_id, p.id, f.id, f.key_row, f.key_id FROM profiles p JOIN fragments f ON f.profile = p.id`,
+		func(scan func(...any) error) error {
+			var id, keyID []byte
+			var row, fragment, key int64
+			err := scan(&id, &row, &fragment, &key, &keyID)
+			p := held[uuid.UUID(id)]
+			held[uuid.UUID(id)] = heldProfile{row, append(p.fragments, fragment), append(p.keys, key), append(p.keyIDs, keyID)}
+			return err
+		})
+	return held
+}
+
+// keyring reads the raw rows of the keyring.
+func (s *scene) keyring() map[int64][]byte {
+	s.t.Helper()
+	rows := map[int64][]byte{}
+	s.read("keyring.db", `SELECT n, k FROM keys`, func(scan func(...any) error) error {
+		var n int64
+		var k []byte
+		err := scan(&n, &k)
+		rows[n] = k
+		return err
+	})
+	return rows
+}
+
+// mayName are the columns in which the random id of an erased profile, or of a
+// key that was destroyed, may stand.
+var mayName = []string{"requests.efface_id", "log_entries.entry", "log_subjects.key_id"}
+
+// noRowOf reads every table: no row names an erased profile or a fragment of
+// it by number, and its ids stand only where they may.
+func (s *scene) noRowOf(profiles map[uuid.UUID]heldProfile, erased map[uuid.UUID]bool) {
+	s.t.Helper()
+	numbers := map[string]bool{} // "profile 7"
+	ids := newSigns()
+	for id := range erased {
+		p := profiles[id]
+		for _, id := range append(p.keyIDs, id[:]) {
+			for _, form := range [][]byte{id, []byte(hex.EncodeToString(id)), []byte(uuid.UUID(id).String())} {
+				ids.add(form, hex.EncodeToString(id))
+			}
+		}
+		for _, name := range []string{"profile", "other", "leads_to", "profiles.id"} {
+			numbers[fmt.Sprint(name, " ", p.row)] = true
+		}
+		for _, f := range p.fragments {
+			numbers[fmt.Sprint("fragment ", f)] = true
+			numbers[fmt.Sprint("fragments.id ", f)] = true
+		}
+	}
+	named := map[string]int{}
+	s.eachCell(func(table, column string, value any) {
+		if numbers[fmt.Sprint(column, " ", value)] || numbers[fmt.Sprint(table, ".", column, " ", value)] {
+			s.t.Errorf("%s.%s still says %v", table, column, value)
+		}
+		found := map[string]bool{}
+		switch v := value.(type) {
+		case []byte:
+			ids.find(v, found)
+		case string:
+			ids.find([]byte(v), found)
+		}
+		named[table+"."+column] += len(found)
+	})
+	for column, n := range named {
+		if n > 0 && !slices.Contains(mayName, column) {
+			s.t.Errorf("%s names erased profiles or their keys %d times", column, n)
+		}
+	}
+	if named["requests.efface_id"] < len(erased) {
+		s.t.Errorf("%d requests name the %d erased profiles", named["requests.efface_id"], len(erased))
+	}
+}
+
+// eachCell reads every cell of the database.
+func (s *scene) eachCell(cell func(table, column string, value any)) {
+	s.t.Helper()
+	var tables, columns []string
+	s.read("efface.db", `SELECT t.name, group_concat(c.name) FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.name`,
+		func(scan func(...any) error) error {
+			var table, names string
+			err := scan(&table, &names)
+			tables, columns = append(tables, table), append(columns, names)
+			return err
+		})
+	for i, table := range tables {
+		names := strings.Split(columns[i], ",")
+		s.read("efface.db", `SELECT `+columns[i]+` FROM `+table, func(scan func(...any) error) error {
+			cells := make([]any, len(names))
+			for i := range cells {
+				cells[i] = new(any)
+			}
+			err := scan(cells...)
+			for i, c := range cells {
+				cell(table, names[i], *c.(*any))
+			}
+			return err
+		})
+	}
+}
