@@ -50,9 +50,8 @@ func (db *DB) KeptFind(ctx context.Context, session, id uuid.UUID) (matches []uu
 	return matches, nil
 }
 
-// ForgetExpired deletes what is over: sessions, links, finds, calls that may
-// no longer be sent again, and counts of
-// failed sign-ins. The runner calls it; nothing depends on when.
+// ForgetExpired deletes what is over: sessions, links, finds, marks of calls
+// that might have been sent again, and counts of failed sign-ins. The runner calls it; nothing depends on when.
 func (db *DB) ForgetExpired(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error {
 		for _, over := range []struct {

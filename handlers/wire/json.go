@@ -40,8 +40,9 @@ func Decode(body []byte, into any, m Members, u Unknown) error {
 	if err := c.value(m, m != nil); err != nil {
 		return syntaxError(err)
 	}
+	end := c.d.InputOffset()
 	if _, err := c.d.ReadToken(); err != io.EOF {
-		return refuse("Give one JSON value and nothing after it; more follows at byte %d.", c.d.InputOffset()+1)
+		return refuse("Give one JSON value and nothing after it; more follows after byte %d.", end)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return wrongType(err, m)
