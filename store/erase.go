@@ -327,13 +327,16 @@ type Work struct {
 	Next     time.Duration // until the next request is due or retried; negative: none is open
 }
 
+// workQuery orders where MIN would read every pending request.
+const workQuery = `SELECT
+	(SELECT due FROM requests WHERE state = 'pending' AND joined IS NULL ORDER BY due LIMIT 1),
+	(SELECT MIN(retry) FROM requests WHERE state IN ('in_progress', 'failed') AND joined IS NULL)`
+
 // Work reads what the runner has before it.
 func (db *DB) Work(ctx context.Context) (w Work, err error) {
 	_, hb := db.now()
 	var due, retry *int64
-	err = db.reads.QueryRowContext(ctx, `SELECT
-		(SELECT MIN(due) FROM requests WHERE state = 'pending' AND joined IS NULL),
-		(SELECT MIN(retry) FROM requests WHERE state IN ('in_progress', 'failed') AND joined IS NULL)`).Scan(&due, &retry)
+	err = db.reads.QueryRowContext(ctx, workQuery).Scan(&due, &retry)
 	if err != nil {
 		return w, err
 	}

@@ -98,7 +98,7 @@ func exactly(q string) (column string, value any) {
 	if id, err := uuid.Parse(q); err == nil {
 		return `r.efface_id`, id[:]
 	}
-	return `r.reference`, q
+	return `r.reference <> '' AND r.reference`, q // the index holds no empty ones
 }
 
 func firstID(t time.Time) []byte {

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// HotQueries are the queries that run for each call, page or poll.
+func HotQueries(t *testing.T) map[string]string {
+	t.Helper()
+	queries := map[string]string{
+		"lookup":      lookupQuery,
+		"profile":     profileQuery,
+		"fragments":   fragmentsQuery,
+		"identifiers": identifiersQuery,
+		"openRequest": openRequestQuery,
+		"request":     `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1`,
+		"together":    `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`,
+		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
+		"due":         `SELECT id FROM requests WHERE state = 'pending' AND due <= $1 AND joined IS NULL ORDER BY due LIMIT $2`,
+		"keys left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2`,
+		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY id LIMIT $2`,
+		"work":        workQuery,
+		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,
+		"any waiting": `SELECT 1 FROM requests WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL LIMIT 1`,
+		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
+		"of profile":  `SELECT id FROM requests WHERE profile = $1`,
+		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
+		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
+	}
+	now := time.Now()
+	for name, f := range map[string]erasure.RequestFilter{
+		"newest": {}, "by state": {State: erasure.Pending}, "by origin": {Origin: erasure.API}, "by time": {From: now, To: now},
+		"after": {Cursor: erasure.NewRequestID(now).String()}, "by id": {Q: erasure.NewRequestID(now).String()},
+		"by batch": {Q: erasure.NewBatchID(now).String()}, "by User ID": {Q: "6f9619ff-8b86-4011-b42d-00cf4fc964ff"}, "by reference": {Q: "T-1"},
+		"by state, origin and time": {State: erasure.Pending, Origin: erasure.API, From: now},
+	} {
+		where, _, err := requestWhere(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queries["requests "+name] = `SELECT ` + requestColumns + requestTables + where + ` ORDER BY r.id DESC LIMIT 51`
+	}
+	return queries
+}
