@@ -126,7 +126,7 @@ func (t *tx) claimed(root claim, joined []claim) error {
 		}
 	}
 	if root.profile.Valid {
-		_, err = t.exec(`UPDATE profiles SET claimed = 1 WHERE id = $1`, root.profile.Int64)
+		_, err = t.exec(`INSERT INTO claimed (profile) VALUES ($1)`, root.profile.Int64)
 	}
 	return err
 }
@@ -168,7 +168,7 @@ func (t *tx) suppress(c claim) error {
 		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.normalised)
 		var one int
 		err := t.row(`SELECT 1 FROM lookup l JOIN profiles p ON p.id = l.profile
-			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND p.claimed = 0`, h.number, mac[:], c.profile.Int64).Scan(&one)
+			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, h.number, mac[:], c.profile.Int64).Scan(&one)
 		if err == nil {
 			continue // shared: somebody else's calls must not be dropped
 		}

@@ -44,7 +44,7 @@ func (db *DB) normalised(ctx context.Context, id erasure.Identifier) (identifier
 // lookupQuery finds the live profiles of an identifier, oldest first. It is no
 // join, for SQLite would plan one anew at each call.
 const lookupQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles p
-	WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2) AND p.claimed = 0 ORDER BY p.id`
+	WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2) AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id) ORDER BY p.id`
 
 // profile is a profile's row.
 type profile struct {
@@ -88,7 +88,7 @@ func (t *tx) lookup(id identifier) (found []profile, err error) {
 var errNoProfile = erasure.Errorf(erasure.CodeNotFound, "No profile has this User ID; it may have been erased meanwhile.")
 
 const profileQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles p
-	WHERE p.id = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1) AND p.claimed = 0`
+	WHERE p.id = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1) AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`
 
 // profile reads a live profile by its User ID or a former one.
 func (t *tx) profile(id uuid.UUID) (profile, error) {

@@ -39,16 +39,20 @@ CREATE TABLE sources (
 );
 
 -- leads_to is set on a former User ID: the profile it was merged into.
--- claimed is set from the erasure's claim on: the profile counts as absent.
 CREATE TABLE profiles (
     id         INTEGER PRIMARY KEY,
     efface_id  BLOB    NOT NULL UNIQUE,
     table_     TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
-    leads_to   INTEGER,
-    claimed    INTEGER NOT NULL DEFAULT 0
+    leads_to   INTEGER
 );
 CREATE INDEX profiles_leads_to ON profiles (leads_to) WHERE leads_to IS NOT NULL;
+
+-- The profiles that are being erased, which count as absent. A table of its
+-- own, for a claim of many should not write a page of profiles for each.
+CREATE TABLE claimed (
+    profile INTEGER PRIMARY KEY
+);
 
 -- What one source told of a profile. A merge moves profile and nothing else.
 CREATE TABLE fragments (

@@ -1,0 +1,165 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+	"github.com/efface/efface/store/storetest"
+)
+
+// people fills a store with profiles of five identifiers each.
+func people(b *testing.B, db *store.DB, from, to int) {
+	b.Helper()
+	const batch = 800
+	for ; from < to; from += batch {
+		var calls []ingest.Call
+		for i := from; i < min(from+batch, to); i++ {
+			calls = append(calls, person(i))
+		}
+		if _, err := db.Ingest(context.Background(), calls); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func person(i int) ingest.Call {
+	ids := []erasure.Identifier{
+		{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i)},
+		{Table: erasure.User, Key: erasure.KeyAnonymousID, Value: fmt.Sprintf("anonymous-%d", i)},
+		{Table: erasure.User, Key: erasure.KeyEmail, Value: fmt.Sprintf("person.%d@example.com", i)},
+		{Table: erasure.User, Key: erasure.KeyPhone, Value: fmt.Sprintf("+4930%08d", i)},
+		{Table: erasure.User, Key: erasure.KeyFBP, Value: fmt.Sprintf("fb.1.%d", i)},
+	}
+	return ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "bench", Identifiers: ids}
+}
+
+func benchStore(b *testing.B, n int) *store.DB {
+	b.Helper()
+	db, err := store.Open(b.Context(), store.Options{Dir: filepath.Join(b.TempDir(), "data")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { db.Close() })
+	start := time.Now()
+	people(b, db, 0, n)
+	b.Logf("%d profiles in %v", n, time.Since(start))
+	return db
+}
+
+func BenchmarkFind(b *testing.B) {
+	for _, n := range []int{10_000, storetest.Scale(b, 1_000_000)} {
+		b.Run(fmt.Sprint("profiles=", n), func(b *testing.B) {
+			db := benchStore(b, n)
+			var took []time.Duration
+			for b.Loop() {
+				id := erasure.Identifier{Table: erasure.User, Key: erasure.KeyEmail, Value: fmt.Sprintf("person.%d@example.com", rand.IntN(n))}
+				start := time.Now()
+				found, err := db.Find(b.Context(), id)
+				took = append(took, time.Since(start))
+				if err != nil || len(found) != 1 {
+					b.Fatal(len(found), err)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// BenchmarkErase compares the point of no return, claim and log included,
+// with the deletion of the same people's rows: five identifiers and twenty
+// records each, of people spread over a store of many.
+func BenchmarkErase(b *testing.B) {
+	const n = 5000
+	all := storetest.Scale(b, 1_000_000)
+	for b.Loop() {
+		b.StopTimer()
+		clock := storetest.NewClock()
+		db, err := store.Open(b.Context(), store.Options{Dir: filepath.Join(b.TempDir(), "data"), Clock: clock})
+		if err != nil {
+			b.Fatal(err)
+		}
+		people(b, db, 0, all)
+		tracks(b, db, n, all/n)
+		requestAll(b, db, n, all/n)
+		clock.Advance(25 * time.Hour)
+		b.StartTimer()
+
+		start := time.Now()
+		repeat(b, func() (bool, error) {
+			claimed, err := db.ClaimDue(b.Context(), 500)
+			if err != nil {
+				return false, err
+			}
+			_, busy, err := db.DestroyKeys(b.Context(), 500)
+			return claimed > 0 || busy, err
+		})
+		keys := time.Since(start)
+		start = time.Now()
+		repeat(b, func() (bool, error) {
+			_, more, err := db.DeleteRows(b.Context(), 4000)
+			return more, err
+		})
+		rows := time.Since(start)
+		b.ReportMetric(n/keys.Seconds(), "destroyed/s")
+		b.ReportMetric(n/rows.Seconds(), "deleted/s")
+		b.ReportMetric(rows.Seconds()/keys.Seconds(), "ratio")
+		db.Close()
+	}
+}
+
+func repeat(b *testing.B, step func() (more bool, err error)) {
+	b.Helper()
+	for {
+		more, err := step()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+func tracks(b *testing.B, db *store.DB, n, step int) {
+	b.Helper()
+	var calls []ingest.Call
+	for round := range 20 {
+		for _, i := range rand.Perm(n) {
+			calls = append(calls, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: "bench", MessageID: fmt.Sprint(round, "-", i),
+				Identifiers: []erasure.Identifier{{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i*step)}},
+				Record:      []byte(`{"event":"Order Completed","properties":{"order_id":1,"total":1.98,"city":"Stuttgart"}}`)})
+		}
+	}
+	for chunk := range slices.Chunk(calls, 800) {
+		if _, err := db.Ingest(b.Context(), chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func requestAll(b *testing.B, db *store.DB, n, step int) {
+	b.Helper()
+	var wait sync.WaitGroup
+	for worker := range 64 {
+		wait.Go(func() {
+			for i := worker; i < n; i += 64 {
+				_, _, err := db.RequestErasure(b.Context(), erasure.NewRequest{Origin: erasure.API, Actor: erasure.System,
+					Asked: erasure.Identifier{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i*step)}})
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
