@@ -328,9 +328,10 @@ type Work struct {
 	Next     time.Duration // until the next request is due or retried; negative: none is open
 }
 
-// workQuery orders where MIN would read every pending request.
+// workQuery is worded so that requests_due gives the next one: MIN would read
+// every pending request.
 const workQuery = `SELECT
-	(SELECT due FROM requests WHERE state = 'pending' AND joined IS NULL ORDER BY due LIMIT 1),
+	(SELECT due FROM requests WHERE state = 'pending' AND joined IS NULL AND due > 0 ORDER BY due LIMIT 1),
 	(SELECT MIN(retry) FROM requests WHERE state IN ('in_progress', 'failed') AND joined IS NULL)`
 
 // Work reads what the runner has before it.

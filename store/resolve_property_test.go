@@ -47,7 +47,7 @@ type world struct {
 func (w *world) check(t *rapid.T) {
 	w.checks++
 	w.prefix, w.people, w.known, w.calls = fmt.Sprintf("%d-", w.checks), &everybody{}, map[string]bool{}, nil
-	for range rapid.IntRange(1, 40).Draw(t, "calls") {
+	for range rapid.IntRange(1, 30).Draw(t, "calls") {
 		switch rapid.SampledFrom([]string{"identify", "identify", "identify", "identify", "alias", "request", "cancel", "erase"}).Draw(t, "what") {
 		case "identify":
 			w.tell(t, told{ids: w.ids(t), record: rapid.Bool().Draw(t, "record")})

@@ -83,7 +83,7 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 	for name, query := range store.HotQueries(t) {
 		plan := db.QueryPlan(t, query)
 		for _, step := range strings.Split(plan, "\n") {
-			if strings.HasPrefix(step, "SCAN") && name != "requests newest" { // which stops at its limit
+			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && name != "requests newest" { // which stops at its limit
 				t.Errorf("%s reads a whole table:\n%s", name, plan)
 			}
 		}
