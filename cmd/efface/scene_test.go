@@ -41,13 +41,13 @@ func newScene(t *testing.T) *scene {
 
 func (s *scene) launch(stdin io.Reader, args ...string) *process {
 	s.t.Helper()
-	return launch(s.t, stdin, []string{"TMPDIR=" + s.temp}, append(args, "--data", s.data)...)
+	return launch(s.t, stdin, []string{"TMPDIR=" + s.temp, "EFFACE_PHONE_REGION=AT"}, append(args, "--data", s.data)...)
 }
 
 // serve starts the server, with further flags.
 func (s *scene) serve(window string, flags ...string) {
 	s.t.Helper()
-	s.server = s.launch(nil, append([]string{"serve", "--listen", "127.0.0.1:0", "--phone-region", "AT", "--cancel-window", window}, flags...)...)
+	s.server = s.launch(nil, append([]string{"serve", "--listen", "127.0.0.1:0", "--cancel-window", window}, flags...)...)
 	s.base = s.server.mustListen(s.t)
 }
 
