@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// shots takes pictures of pages and puts them into a directory.
+type shots struct {
+	*tab
+	dir string
+}
+
+// take draws the whole page shown, at a width and in a colour scheme.
+func (s shots) take(name string, width int64, scheme string) {
+	s.t.Helper()
+	s.look(width, scheme)
+	s.until("the colours follow the system", fmt.Sprintf(`document.documentElement.dataset.bsTheme == %q`, scheme))
+	height := do(s.tab, "height", chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
+	do(s.tab, "resizing", chromedp.EmulateViewport(width, height))
+	s.until("the page is drawn", `document.fonts.status == "loaded" && [...document.images].every(i => i.complete)`)
+	picture := do(s.tab, name, chromedp.CaptureScreenshot())
+	s.look(1280, "light")
+	image, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	colours := map[color.Color]bool{}
+	for y := range image.Bounds().Dy() {
+		for x := range image.Bounds().Dx() {
+			colours[image.At(x, y)] = true
+		}
+	}
+	if got := image.Bounds().Dx(); int64(got) != width || len(colours) < 50 {
+		s.t.Errorf("the picture of %s is %d px wide and has %d colours", name, got, len(colours))
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, name+".png"), picture, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestScreenshots writes the pictures of docs/screenshots where make
+// screenshots says so.
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("EFFACE_SCREENSHOTS")
+	if dir == "" {
+		dir = t.TempDir()
+	} else if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, 3, "demo", "--data", filepath.Join(t.TempDir(), "demo"), "--listen", "127.0.0.1:0", "--people", "200")
+	s := shots{browse(t, server.base), dir}
+	s.visit("/login")
+	s.take("sign-in", 1280, "light")
+	s.visit(linkIn(t, server.out[1]))
+	s.press(`button[type="submit"]`)
+	s.takeDeletion()
+	s.takeLists()
+	s.takeSettings()
+}
+
+func (s shots) takeDeletion() {
+	s.visit("/find")
+	s.take("find", 1280, "light")
+	userID := s.find("email", "leonekohler@surfeu.de")
+	s.take("profile", 1280, "light")
+	s.press(".page-actions .btn-danger")
+	s.fill("#reference", "DSR-2041")
+	s.fill("#reason", "Asked for it by letter of 3 March.")
+	s.fill("#confirm", "01890000-0000-7000-8000-000000000000")
+	s.submit("/profiles/" + userID + "/delete")
+	s.take("wrong-paste", 1280, "light")
+	s.take("wrong-paste-narrow", 320, "dark")
+	s.fill("#confirm", userID)
+	s.submit("/profiles/" + userID + "/delete")
+	s.take("requested", 1280, "light")
+}
+
+func (s shots) takeLists() {
+	s.visit("/logs")
+	s.take("logs", 1280, "light")
+	s.take("logs-dark", 1280, "dark")
+	s.take("logs-narrow", 320, "light")
+	s.press(`#rows [id^="cancel-"]`)
+	s.take("cancel", 1280, "light")
+	s.visit("/activity")
+	s.take("activity", 1280, "light")
+}
+
+func (s shots) takeSettings() {
+	s.visit("/settings/keys")
+	s.fill("#name", "ticket-desk")
+	s.choose(`[value="deletions:write"]`, "")
+	s.submit("/settings/keys")
+	s.take("keys", 1280, "dark")
+	s.visit("/settings/operators")
+	s.fill("#email", "sam@example.com")
+	s.choose(`[value="operator"]`, "")
+	s.submit("/settings/operators")
+	s.take("operators", 1280, "light")
+}
