@@ -47,7 +47,7 @@ func (p Page) in(t time.Time) time.Time {
 
 // span writes a duration in its two largest units: "23 h 59 min", "41 s".
 func span(d time.Duration) string {
-	d = d.Round(time.Second)
+	d = d.Truncate(time.Second)
 	units := []struct {
 		size time.Duration
 		name string

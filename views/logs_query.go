@@ -41,3 +41,12 @@ func (l LogsPage) older() string {
 func (l LogsPage) trigger() string {
 	return "every " + l.Every.Round(time.Second).String()
 }
+
+// dateKind is the kind of a field for a day. A browser shows a date field with
+// anything else in it as empty, so that is shown as text.
+func dateKind(typed string) string {
+	if _, err := time.Parse(time.DateOnly, typed); err != nil && typed != "" {
+		return "text"
+	}
+	return "date"
+}

@@ -143,11 +143,11 @@ func Logs(p Page, l LogsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(input{Name: "from", Label: "From", Type: "date", Value: l.Filter.From, Problem: l.Problems.of("from")}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(input{Name: "from", Label: "From", Type: dateKind(l.Filter.From), Value: l.Filter.From, Problem: l.Problems.of("from")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = field(input{Name: "to", Label: "To", Type: "date", Value: l.Filter.To, Problem: l.Problems.of("to")}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(input{Name: "to", Label: "To", Type: dateKind(l.Filter.To), Value: l.Filter.To, Problem: l.Problems.of("to")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
