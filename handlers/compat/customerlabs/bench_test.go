@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/handlers"
 	"github.com/efface/efface/store"
@@ -81,7 +82,7 @@ func serve(b *testing.B, db *store.DB) (url string) {
 		b.Fatal(err)
 	}
 	url = "http://" + l.Addr().String()
-	s, err := handlers.New(db, handlers.Config{BaseURL: url, CancelWindow: 24 * 3600e9})
+	s, err := handlers.New(db, handlers.Config{BaseURL: url, CancelWindow: 24 * time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}
