@@ -123,6 +123,9 @@ func (db *DB) open(ctx context.Context) error {
 	if err := db.openDatabase(ctx, path); err != nil {
 		return err
 	}
+	if err := db.keyringThere(ctx); err != nil {
+		return err
+	}
 	if db.keyring, err = seal.OpenKeyring(db.options.Keyring, master, db.id); err != nil {
 		return err
 	}
@@ -144,6 +147,21 @@ func (db *DB) loadMaster(database string) (seal.Master, error) {
 		}
 	}
 	return seal.LoadMaster(db.options.MasterKey)
+}
+
+// keyringThere refuses a store in use whose keyring is gone: a new one would
+// hold none of its keys.
+func (db *DB) keyringThere(ctx context.Context) error {
+	_, err := os.Stat(db.options.Keyring)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var used bool
+	if err := db.reads.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM secrets)`).Scan(&used); err != nil || !used {
+		return err
+	}
+	return erasure.Errorf(erasure.CodeInvalid,
+		"The keyring %s of this store is missing; put it back in its place, or name its place with --keyring.", db.options.Keyring)
 }
 
 func (db *DB) openDatabase(ctx context.Context, path string) error {

@@ -27,6 +27,7 @@ type Pool struct {
 	mu     sync.Mutex
 	ready  []batch // oldest first
 	count  int     // of the keys in ready
+	target int     // how many a filling aims at, up to size
 	round  *round
 	closed bool
 }
@@ -43,15 +44,20 @@ type round struct {
 	err  error
 }
 
-// NewPool starts a pool of up to size keys. It tells their age by boottime,
-// the time since boot, suspend included. Close it before the keyring.
+// firstFill is how many keys the first Take makes. Each filling after it aims
+// at twice as many, until keys are given up: rows of the keyring stay for
+// ever, so a program that needs one key should not make thousands.
+const firstFill = 16
+
+// NewPool starts a pool of up to size keys, empty until the first Take. It
+// tells their age by boottime, the time since boot, suspend included. Close it
+// before the keyring.
 func (k *Keyring) NewPool(size int, boottime func() time.Duration) *Pool {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &Pool{
 		keyring: k, size: size, boottime: boottime, stop: stop,
-		stopped: make(chan struct{}), wake: make(chan struct{}, 1), round: newRound(),
+		stopped: make(chan struct{}), wake: make(chan struct{}, 1), round: newRound(), target: min(size, firstFill),
 	}
-	p.want()
 	go p.run(ctx)
 	return p
 }
@@ -85,7 +91,7 @@ func (p *Pool) Take(ctx context.Context) (Key, error) {
 }
 
 // pop takes the oldest key that is young enough; else next is the filling to
-// wait for. At half its size the pool is filled again.
+// wait for. At half of what it aims at the pool is filled again.
 func (p *Pool) pop() (key Key, ok bool, next *round) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,16 +105,17 @@ func (p *Pool) pop() (key Key, ok bool, next *round) {
 		p.count--
 		ok = true
 	}
-	if p.count <= p.size/2 {
+	if p.count <= p.target/2 {
 		p.want()
 	}
 	return key, ok, p.round
 }
 
-// giveUp forgets the keys whose life has passed.
+// giveUp forgets the keys whose life has passed, and aims at few again.
 func (p *Pool) giveUp() {
 	now := p.boottime()
 	for len(p.ready) > 0 && now-p.ready[0].at >= KeyLife {
+		p.target = min(p.size, firstFill)
 		p.count -= len(p.ready[0].keys)
 		p.ready = p.ready[1:]
 	}
@@ -144,6 +151,7 @@ func (p *Pool) fill(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
+		p.target = min(p.size, 2*p.target)
 		p.ready = append(p.ready, batch{at, keys})
 		p.count += len(keys)
 	}
@@ -154,7 +162,7 @@ func (p *Pool) missing() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.giveUp()
-	return p.size - p.count
+	return p.target - p.count
 }
 
 func (p *Pool) finish() {

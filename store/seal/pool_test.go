@@ -123,3 +123,12 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 		t.Errorf("Take = %v", err)
 	}
 }
+
+func TestPoolMakesFewKeysForOneThatIsTaken(t *testing.T) {
+	k := newKeyring(t)
+	p := newPool(t, k, 2048, new(bootClock))
+	take(t, p)
+	if rows, err := k.MaxRow(t.Context()); err != nil || rows > 64 {
+		t.Errorf("one key taken left %d rows in the keyring for ever, %v", rows, err)
+	}
+}
