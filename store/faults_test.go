@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 // of write while a fault strikes.
 type faulty struct {
 	db      *store.DB
+	raw     *sql.DB
 	dir     string
 	clock   *storetest.Clock
 	round   int
@@ -32,6 +34,7 @@ func newFaulty(t *testing.T) *faulty {
 	t.Helper()
 	f := &faulty{dir: filepath.Join(t.TempDir(), "data"), clock: storetest.NewClock()}
 	f.db = storetest.Open(t, storetest.InDir(f.dir), storetest.WithClock(f.clock))
+	f.raw = storetest.Raw(t, f.dir)
 	f.nextDue = "first"
 	identifyAll(t, f.db, f.nextDue)
 	return f
@@ -134,6 +137,8 @@ func (f *faulty) writes(t *testing.T) []*write {
 			_, err := f.db.Cancel(t.Context(), erasure.NewRequestID(storetest.Start), erasure.System, erasure.API)
 			return refusedAs(err, erasure.CodeNotFound)
 		}},
+		{name: "a careless write", run: func() error { return f.careless(t, id("careless")) },
+			done: func() bool { return f.sources(t, id("careless")) > 0 }},
 		{name: "a claim", run: func() error { _, err := f.db.ClaimDue(t.Context(), 500); return err }, done: is(due, erasure.InProgress)},
 		{name: "a look", run: func() error { _, err := f.db.Profile(t.Context(), erasure.System, asked.EffaceID); return err },
 			done: func() bool { return f.views == views+1 }},
@@ -152,6 +157,25 @@ func (f *faulty) ingest(t *testing.T, user string) error {
 		return err
 	}
 	return results[0].Err
+}
+
+// careless goes on after a failed statement and tells nobody.
+func (f *faulty) careless(t *testing.T, name string) error {
+	return f.db.Write(t.Context(), func(tx *store.Tx) error {
+		for i := range 3 {
+			tx.Exec(`INSERT INTO sources (name) VALUES ($1)`, fmt.Sprint(name, i))
+		}
+		return nil
+	})
+}
+
+func (f *faulty) sources(t *testing.T, name string) (n int) {
+	t.Helper()
+	must(t, f.raw.QueryRow(`SELECT COUNT(*) FROM sources WHERE name LIKE $1`, name+"_").Scan(&n))
+	if n != 0 && n != 3 {
+		t.Errorf("%d of 3 statements of a write are there", n)
+	}
+	return n
 }
 
 // refusedAs turns the refusal that is expected into nil.
