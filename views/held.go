@@ -48,11 +48,3 @@ func identifierCount(p erasure.Profile) int {
 	}
 	return n
 }
-
-func traitCount(p erasure.Profile) int {
-	n := 0
-	for _, s := range p.Sources {
-		n += s.Traits
-	}
-	return n
-}

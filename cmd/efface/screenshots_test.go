@@ -58,8 +58,6 @@ func TestScreenshots(t *testing.T) {
 	}
 	server := serve(t, 3, "demo", "--data", filepath.Join(t.TempDir(), "demo"), "--listen", "127.0.0.1:0", "--people", "200")
 	s := shots{browse(t, server.base), dir}
-	s.visit("/login")
-	s.take("sign-in", 1280, "light")
 	s.visit(linkIn(t, server.out[1]))
 	s.press(`button[type="submit"]`)
 	s.takeDeletion()
