@@ -33,13 +33,15 @@ var by = []string{"api", "customerlabs"}
 
 // work has clients request and cancel until the server is gone. Each has
 // people of its own.
-func (d *driver) work() {
+// kill is called once the first request is acknowledged.
+func (d *driver) work(kill func()) {
 	var clients sync.WaitGroup
+	begun := sync.OnceFunc(func() { clients.Go(kill) })
 	var mu sync.Mutex // over what all clients share
 	for range 4 {
 		clients.Go(func() {
 			var own []*asked
-			for c := (client{d, &mu}); ; {
+			for c := (client{d, &mu, begun}); ; {
 				var on bool
 				if len(own) > 0 && rand.IntN(2) == 0 {
 					i := rand.IntN(len(own))
@@ -64,7 +66,8 @@ func (d *driver) work() {
 // client is one of several that use the server at once.
 type client struct {
 	*driver
-	mu *sync.Mutex
+	mu    *sync.Mutex
+	begun func()
 }
 
 // requestSomebody asks for the erasure of the next person. Like all that a
@@ -133,6 +136,7 @@ func (c client) request(effaceID, origin string, own *[]*asked) bool {
 		c.t.Errorf("a request gets %d %s", a.status, a.body)
 		return false
 	}
+	c.begun()
 	*own = append(*own, r)
 	return true
 }

@@ -29,8 +29,10 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	s := newScene(t)
 	kept := s.crowd(keptPeople, 0)
 	s.imported(s.launch(strings.NewReader(csvOf(kept)), "import", "-"), keptPeople)
-	d := &driver{scene: s}
 	cycles := storetest.Scale(t, 200)
+	d := &driver{scene: s, unasked: s.crowd(30*cycles, 0)}
+	d.people = append(d.people, d.unasked...)
+	s.imported(s.launch(strings.NewReader(csvOf(d.people)), "import", "-"), len(d.people))
 	for n := range cycles {
 		t.Run(fmt.Sprint("cycle ", n), d.cycle)
 		if t.Failed() {
@@ -50,6 +52,9 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	s.stop()
 	storetest.CheckLog(t, s.data)
 	d.checkImports(t, keptPeople)
+	if len(d.asked) < cycles || erased == 0 || d.cancels == 0 {
+		t.Errorf("too little was done: %d requests, %d cancels, %d erased", len(d.asked), d.cancels, erased)
+	}
 	t.Logf("%d kills, %d of them while the server started, %d requests acknowledged, %d cancels, %d erased, %d imports cut off",
 		cycles, d.startKills, len(d.asked), d.cancels, erased, d.cutImports)
 }
@@ -83,12 +88,10 @@ func (d *driver) cycle(t *testing.T) {
 	} else {
 		d.base = d.server.mustListen(t)
 		d.check(t, false)
-		moment := time.After(rand.N(700 * time.Millisecond))
-		go func() {
-			await(d.server, moment)
+		d.work(func() { // from the first answer on, so that a slow machine has done something too
+			await(d.server, time.After(rand.N(700*time.Millisecond)))
 			_ = d.server.Process.Kill()
-		}()
-		d.work()
+		})
 	}
 	d.server.kill()
 	im.kill()

@@ -66,6 +66,8 @@ func (p *planted) in(b []byte) map[string]bool {
 
 // fold makes A to Z lower case, and nothing else: bytes that are no text may
 // stand beside a value.
+//
+//go:norace
 func fold(b []byte) []byte {
 	b = bytes.Clone(b)
 	for i, c := range b {
@@ -127,6 +129,10 @@ func (s *signs) add(b []byte, name string) {
 	s.maybe[maybeOf(window)] = true
 }
 
+// find is not watched by the race detector, which would make it ten times as
+// slow: it shares nothing.
+//
+//go:norace
 func (s *signs) find(b []byte, found map[string]bool) {
 	var window uint64
 	for i, c := range b {
