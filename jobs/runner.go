@@ -128,8 +128,14 @@ func (r *Runner) destroy(ctx context.Context) (done int, busy bool, err error) {
 	return done, busy, err
 }
 
+// delete deletes rows of many. Where that fails, it is tried with one request,
+// so that one cannot hold up the others.
 func (r *Runner) delete(ctx context.Context) (more bool, err error) {
 	_, more, err = r.db.DeleteRows(ctx, budget)
+	if err != nil {
+		r.log.Error("rows were not deleted, trying one request at a time", "error", err)
+		_, more, err = r.db.DeleteRows(ctx, store.OneRequest)
+	}
 	if err != nil {
 		r.log.Error("rows were not deleted", "error", err)
 		return true, r.db.NoteFailure(ctx, store.Deleting, "Its rows could not be deleted; the server's log says why.")

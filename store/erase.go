@@ -119,6 +119,12 @@ func keysDestroyedQuery(e erasing) string {
 		WHERE ` + where + ` AND state = $3 AND keys_destroyed_at = 0 RETURNING id, batch`
 }
 
+// rowsOfOne is about how many rows a person has at least.
+const rowsOfOne = 16
+
+// OneRequest is a budget for [DB.DeleteRows] that touches one request alone.
+const OneRequest = rowsOfOne - 1
+
 // DeleteRows deletes rows of profiles whose keys are destroyed, about budget
 // of them in one commit, so that a person with a million records blocks
 // nobody. A request whose rows are all gone becomes completed in the commit
@@ -157,7 +163,7 @@ func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
 		rs = append(rs, r)
 		return err
 	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/16+1)
+		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/rowsOfOne+1)
 	return rs, err
 }
 

@@ -154,9 +154,8 @@ func (db *DB) findRows(ctx context.Context, id identifier) (found []profile, err
 
 // fragment is a fragment's row.
 type fragment struct {
-	id     int64
-	source string
-	key    seal.Ref
+	id  int64
+	key seal.Ref
 	erasure.Source
 }
 

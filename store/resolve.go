@@ -239,7 +239,7 @@ func (t *tx) mergeUnlessOpen(target *profile, other profile, alias bool) (bool, 
 		}
 		if err == nil {
 			_, err = t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-				ON CONFLICT (profile, other) DO UPDATE SET alias = MAX(alias, excluded.alias)`,
+				ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
 				min(target.id, other.id), max(target.id, other.id), alias)
 		}
 		return false, err
@@ -287,7 +287,7 @@ func (t *tx) moveRefusals(survivor, loser profile) error {
 			continue
 		}
 		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-			ON CONFLICT (profile, other) DO UPDATE SET alias = MAX(alias, excluded.alias)`,
+			ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
 			min(survivor.id, o.other), max(survivor.id, o.other), o.alias)
 		if err != nil {
 			return err

@@ -154,7 +154,7 @@ type Activity struct {
 	Request *RequestID
 	Actor   string // the operator's e-mail, "key:NAME" or "system"
 	// EffaceID is the profile that the entry was about, for as long as the
-	// person exists.
+	// person exists; of a merge, for as long as the entry is kept.
 	EffaceID *uuid.UUID
 	From, To State
 	Origin   Origin

@@ -39,8 +39,9 @@ CREATE TABLE sources (
 );
 
 -- leads_to is set on a former User ID: the profile it was merged into.
+-- No number is used again: a read of several statements must not meet another.
 CREATE TABLE profiles (
-    id         INTEGER PRIMARY KEY,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
     efface_id  BLOB    NOT NULL UNIQUE,
     table_     TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
