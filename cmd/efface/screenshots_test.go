@@ -33,8 +33,8 @@ func (s shots) take(name string, width int64, scheme string) {
 		s.t.Fatal(err)
 	}
 	colours := map[color.Color]bool{}
-	for y := range image.Bounds().Dy() {
-		for x := range image.Bounds().Dx() {
+	for y := 0; y < image.Bounds().Dy(); y += 3 {
+		for x := 0; x < image.Bounds().Dx(); x += 3 {
 			colours[image.At(x, y)] = true
 		}
 	}
