@@ -77,6 +77,12 @@ func TestAxeFindsNothingOnPagesOfANewStore(t *testing.T) {
 	b.fill("#email", "eve@example.com")
 	b.eval(`(document.querySelector("form").noValidate = true)`)
 	b.at("sign-in without a password", b.submit("/login"), http.StatusUnprocessableEntity)
+	b.fill("#password", password)
+	b.submit("/login")
+	b.at("a page of another role", b.visit("/find"), http.StatusForbidden)
+	b.at("logs of an auditor", b.visit("/logs"), http.StatusOK)
+	b.press(".sidebar-account form button")
+	b.fill("#email", "eve@example.com")
 	for range 5 {
 		b.fill("#password", "not it")
 		b.submit("/login")
