@@ -101,7 +101,7 @@ func normaliseEmail(s string) (string, bool) {
 	}
 	domain, err := domains.ToASCII(s[at+1:])
 	domain = strings.TrimSuffix(domain, ".")
-	if err != nil || domain == "" || strings.HasPrefix(domain, ".") || strings.Contains(domain, "..") {
+	if err != nil || domain == "" || strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
 		return s, false
 	}
 	return local + "@" + domain, true
