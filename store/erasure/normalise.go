@@ -101,10 +101,17 @@ func normaliseEmail(s string) (string, bool) {
 	}
 	domain, err := domains.ToASCII(s[at+1:])
 	domain = strings.TrimSuffix(domain, ".")
-	if err != nil || domain == "" || strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+	if err != nil || domain == "" || strings.HasPrefix(domain, ".") || strings.Contains(domain, "..") || !settled(domain) {
 		return s, false
 	}
 	return local + "@" + domain, true
+}
+
+// settled reports whether normalising a domain again would change nothing: of
+// some letters IDNA makes blanks, and of two dots at the end one goes each time.
+func settled(domain string) bool {
+	again, err := domains.ToASCII(domain)
+	return err == nil && again == domain && !strings.HasSuffix(domain, ".") && !strings.ContainsFunc(domain, blank)
 }
 
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
