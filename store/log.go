@@ -42,7 +42,7 @@ func (t *tx) writeEntries() error {
 	for i, p := range t.entries {
 		p.entry.Index = next + int64(i)
 		p.entry.Time = t.now
-		if rows[i], err = t.entryRow(p); err != nil {
+		if rows[i], err = newEntryRow(p); err != nil {
 			return fmt.Errorf("writing log entry %d: %w", p.entry.Index, err)
 		}
 	}
@@ -54,26 +54,28 @@ func (t *tx) writeEntries() error {
 	return nil
 }
 
-// entryRow is an entry as it is stored.
+// entryRow is an entry as it is stored, with its sealed subject if it has one.
 type entryRow struct {
 	index   int64
 	kind    erasure.Kind
 	request any
 	bytes   []byte
 	hash    [32]byte
+	key     seal.Ref
+	subject []byte
 }
 
-func (t *tx) entryRow(p pendingEntry) (entryRow, error) {
-	b, err := p.entry.Canonical()
-	if err != nil {
-		return entryRow{}, err
+func newEntryRow(p pendingEntry) (r entryRow, err error) {
+	r = entryRow{index: p.entry.Index, kind: p.entry.Kind, request: null16(p.entry.Request)}
+	if r.bytes, err = p.entry.Canonical(); err != nil {
+		return r, err
 	}
+	r.hash = erasure.EntryHash(r.bytes)
 	if p.key != nil {
 		subject := append(p.entry.Subject.Salt[:], p.entry.Subject.Value...)
-		_, err = t.exec(`INSERT INTO log_subjects (idx, key_row, key_id, sealed) VALUES ($1, $2, $3, $4)`,
-			p.entry.Index, p.key.Ref.Row, p.key.Ref.ID[:], p.key.Seal(subject, subjectAD(p.entry.Index)))
+		r.key, r.subject = p.key.Ref, p.key.Seal(subject, subjectAD(r.index))
 	}
-	return entryRow{p.entry.Index, p.entry.Kind, null16(p.entry.Request), b, erasure.EntryHash(b)}, err
+	return r, nil
 }
 
 // entriesAtOnce is how many entries one statement inserts. Statements of a
@@ -83,15 +85,25 @@ const entriesAtOnce = 32
 func (t *tx) insertEntries(rows []entryRow) error {
 	hashes := make([]any, 0, 2*len(rows))
 	entries := make([]any, 0, 5*len(rows))
+	var subjects []any
 	for i := range rows {
 		r := &rows[i]
+		if r.subject != nil {
+			subjects = append(subjects, r.index, r.key.Row, r.key.ID[:], r.subject)
+		}
 		hashes = append(hashes, r.index, r.hash[:])
 		entries = append(entries, r.index, t.now.UnixMilli(), string(r.kind), r.request, r.bytes)
 	}
 	if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES `+tuples(len(rows), 2), hashes...); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO log_entries (idx, at, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...)
+	if _, err := t.exec(`INSERT INTO log_entries (idx, at, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...); err != nil {
+		return err
+	}
+	if len(subjects) == 0 {
+		return nil
+	}
+	_, err := t.exec(`INSERT INTO log_subjects (idx, key_row, key_id, sealed) VALUES `+tuples(len(subjects)/4, 4), subjects...)
 	return err
 }
 

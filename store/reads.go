@@ -42,8 +42,10 @@ func (r *reads) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 // QueryRowContext reads one row. The query is kept prepared, so its text must
-// be one of a few.
+// be one of a few. It is too short to be interrupted: a goroutine that waits
+// for ctx would cost more than the read.
 func (r *reads) QueryRowContext(ctx context.Context, query string, args ...any) readRow {
+	ctx = context.WithoutCancel(ctx)
 	s, err := r.prepare(ctx, query)
 	if err != nil {
 		return readRow{err: err}
@@ -64,9 +66,9 @@ func (r readRow) Scan(dest ...any) error {
 	return r.row.Scan(dest...)
 }
 
-// QueryContext reads rows. The query is kept prepared, so its text must be one
-// of a few.
+// QueryContext reads rows as [reads.QueryRowContext] reads one.
 func (r *reads) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = context.WithoutCancel(ctx)
 	s, err := r.prepare(ctx, query)
 	if err != nil {
 		return nil, err

@@ -14,15 +14,13 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
-// requestColumns are read by scanRequest. Who asked is joined here and never
-// stored with the request: by subqueries, for SQLite plans a join anew at each
-// call with other arguments, which takes thirty times as long as reading.
-const requestColumns = `r.id, r.batch, r.table_, r.profile, r.efface_id, r.joined, r.state, r.origin, r.actor_kind, r.actor_id,
-	COALESCE((SELECT o.email FROM operators o WHERE r.actor_kind = 'operator' AND o.id = r.actor_id),
-		(SELECT 'key:' || k.name FROM api_keys k WHERE r.actor_kind = 'key' AND k.id = r.actor_id), r.actor_kind),
-	r.reference, r.suppress, r.requested_at, r.cancel_before, r.due,
-	r.started_at, r.keys_destroyed_at, r.finished_at, r.identifiers, r.records, r.attempts, r.last_error,
-	r.key_row, r.key_id, r.asked, r.reason`
+// requestColumns are read by scanRequest. Who asked is looked up here and
+// never stored with the request.
+const requestColumns = `id, batch, table_, profile, efface_id, joined, state, origin, actor_kind, actor_id,
+	COALESCE((SELECT o.email FROM operators o WHERE actor_kind = 'operator' AND o.id = actor_id),
+		(SELECT 'key:' || k.name FROM api_keys k WHERE actor_kind = 'key' AND k.id = actor_id), actor_kind),
+	reference, suppress, requested_at, cancel_before, due, started_at, keys_destroyed_at, finished_at,
+	identifiers, records, attempts, last_error, key_row, key_id, asked, reason`
 
 const requestTables = ` FROM requests r`
 
@@ -229,8 +227,9 @@ func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, notFound err
 	return r, err == nil, err
 }
 
-// newRequest writes a pending request; p is the zero profile but for its
-// table where nobody is known yet.
+// newRequest writes a pending request with the counts of what is held:
+// distinct identifiers, and records. p is the zero profile but for its table
+// where nobody is known yet.
 func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (request, error) {
 	k, err := t.db.keys.Take(context.Background())
 	if err != nil {
@@ -238,13 +237,9 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (requ
 	}
 	id := erasure.NewRequestID(t.now)
 	var profileID, effaceID, waiting, reason any
-	counts := erasure.Counts{}
 	subject := string(joinAsked(asked))
 	if p.id != 0 {
 		profileID, effaceID, subject = p.id, p.efface[:], p.efface.String()
-		if counts, err = t.counts(p.id); err != nil {
-			return request{}, err
-		}
 	} else {
 		mac := fingerprint(t.db.secrets.waiting, asked.table, asked.key, asked.value)
 		waiting = mac[:]
@@ -256,25 +251,21 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (requ
 		asked = identifier{key: effaceIDKey, value: p.efface.String()}
 	}
 	window := t.db.options.CancelWindow
-	_, err = t.exec(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
+	r, err := scanRequest(t.row(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
 		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14,
+			(SELECT COUNT(*) FROM lookup WHERE profile = $4), (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $4),
+			$15, $16, $17, $18)
+		RETURNING `+requestColumns,
 		id[:], null16(n.Batch), string(p.table), profileID, effaceID, waiting, string(n.Origin), string(n.Actor.Kind), n.Actor.ID[:],
 		n.Reference, n.Suppress, t.now.UnixMilli(), t.now.Add(window).UnixMilli(), t.hb.Store+window.Milliseconds(),
-		counts.Identifiers, counts.Records, k.Ref.Row, k.Ref.ID[:], k.Seal(joinAsked(asked), askedAD()), reason)
+		k.Ref.Row, k.Ref.ID[:], k.Seal(joinAsked(asked), askedAD()), reason).Scan, t.hb)
 	if err != nil {
 		return request{}, fmt.Errorf("writing the request: %w", err)
 	}
 	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &id, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
-		Reference: n.Reference, Actor: n.Actor, Counts: &counts}, subject, k)
-	return t.request(id)
-}
-
-// counts says what is held of a profile: distinct identifiers, and records.
-func (t *tx) counts(profile int64) (c erasure.Counts, err error) {
-	err = t.row(`SELECT (SELECT COUNT(*) FROM lookup WHERE profile = $1),
-		(SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $1)`, profile).Scan(&c.Identifiers, &c.Records)
-	return c, err
+		Reference: n.Reference, Actor: n.Actor, Counts: &erasure.Counts{Identifiers: r.Identifiers, Records: r.Records}}, subject, k)
+	return r, nil
 }
 
 // RequestByProfile returns the newest request for a profile that ever had

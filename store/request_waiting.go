@@ -32,14 +32,13 @@ func (t *tx) waitingRequest(id identifier) (request, error) {
 // an identifier still leads to; sql.ErrNoRows where there is none.
 func (t *tx) erasing(id identifier) (request, error) {
 	if id.key == effaceIDKey {
-		return scanRequest(t.row(`SELECT `+requestColumns+requestTables+` JOIN profiles p ON p.id = r.profile
-			JOIN profiles f ON COALESCE(f.leads_to, f.id) = p.id
-			WHERE f.efface_id = $1 AND EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id) AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL`,
-			uuidBytes(id.value)).Scan, t.hb)
+		return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
+			WHERE r.profile = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1)
+				AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL`, uuidBytes(id.value)).Scan, t.hb)
 	}
-	return scanRequest(t.row(`SELECT `+requestColumns+requestTables+` JOIN lookup l ON l.profile = r.profile
-		JOIN profiles p ON p.id = r.profile
-		WHERE l.key = $1 AND l.mac = $2 AND EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id) AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL
+	return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
+		WHERE r.profile IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2)
+			AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL
 		ORDER BY r.id LIMIT 1`, id.number, id.mac[:]).Scan, t.hb)
 }
 
