@@ -91,24 +91,23 @@ func (t *tx) cancel(id erasure.RequestID, actor erasure.Actor, origin erasure.Or
 	if asked.Joined != nil {
 		root = *asked.Joined
 	}
-	var ended []erasure.RequestID
+	cancelled := false
 	err = t.each(func(scan func(...any) error) error {
+		cancelled = true
 		var id erasure.RequestID
-		err := scan(scan16(&id))
-		ended = append(ended, id)
+		entry := erasure.Entry{Kind: erasure.RequestCancelled, Request: &id, From: erasure.Pending, To: erasure.Cancelled,
+			Origin: origin, Actor: actor}
+		err := scan(scan16(&id), scanNull16(&entry.Batch), &entry.Reference)
+		t.log(entry)
 		return err
 	}, `UPDATE requests SET state = 'cancelled', finished_at = $1, finished = $2, waiting = NULL
-		WHERE (id = $3 OR joined = $3) AND state = 'pending' AND due > $4 RETURNING id`,
+		WHERE (id = $3 OR joined = $3) AND state = 'pending' AND due > $4 RETURNING id, batch, reference`,
 		t.now.UnixMilli(), t.hb.Store, root[:], t.hb.Passed())
 	if err != nil {
 		return asked, err
 	}
-	if len(ended) == 0 {
+	if !cancelled {
 		return asked, refuseCancel(asked)
-	}
-	for _, id := range ended {
-		t.log(erasure.Entry{Kind: erasure.RequestCancelled, Request: &id, From: erasure.Pending, To: erasure.Cancelled,
-			Origin: origin, Actor: actor})
 	}
 	if asked.profile.Valid {
 		if err := t.retryMerges(asked.profile.Int64); err != nil {
