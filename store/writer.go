@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 )
@@ -166,14 +167,23 @@ func (w *writer) runAll(t *tx, group []*job) (kept int, err error) {
 
 func runJob(t *tx, j *job) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in a write: %v\n%s", r, debug.Stack())
+		if p := recover(); p != nil {
+			err = panicked(p)
 		}
 	}()
 	if err := j.run(t); err != nil {
 		return err
 	}
 	return t.err // a statement's error that the job did not return
+}
+
+// panicked keeps a panic's stack, for the log. Its value is kept only where
+// the runtime made it: any other may hold somebody's data.
+func panicked(p any) error {
+	if e, ok := p.(runtime.Error); ok {
+		return fmt.Errorf("panic in a write: %w\n%s", e, debug.Stack())
+	}
+	return fmt.Errorf("panic of type %T in a write\n%s", p, debug.Stack())
 }
 
 // abandon leaves no transaction open. After some errors SQLite has rolled back
