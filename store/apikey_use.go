@@ -39,8 +39,8 @@ func (u *keyUse) take() map[uuid.UUID]time.Time {
 	return at
 }
 
-// FlushKeyUse writes when keys were last used. The runner calls it once a
-// minute and before the store closes; nothing is written where no key was.
+// FlushKeyUse writes when keys were last used. The sweeper calls it once
+// a minute and at its end; nothing is written where no key was.
 func (db *DB) FlushKeyUse(ctx context.Context) error {
 	at := db.used.take()
 	if len(at) == 0 {

@@ -50,8 +50,8 @@ func (db *DB) KeptFind(ctx context.Context, session, id uuid.UUID) (matches []uu
 	return matches, nil
 }
 
-// ForgetExpired deletes what is over: sessions, links, finds, marks of calls
-// that might have been sent again, and counts of failed sign-ins. The runner calls it; nothing depends on when.
+// ForgetExpired deletes what is over: sessions, links, finds and counts of
+// failed sign-ins. The sweeper calls it; nothing depends on when.
 func (db *DB) ForgetExpired(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error {
 		for _, over := range []struct {
@@ -63,7 +63,6 @@ func (db *DB) ForgetExpired(ctx context.Context) error {
 			{`DELETE FROM links WHERE expires <= $1`, 0},
 			{`DELETE FROM finds WHERE expires <= $1`, 0},
 			{`DELETE FROM sign_in_failures WHERE last <= $1`, triesForget},
-			{`DELETE FROM idempotency WHERE expires <= $1`, 0},
 		} {
 			if _, err := t.exec(over.query, t.hb.Store-over.after.Milliseconds()); err != nil {
 				return fmt.Errorf("forgetting what is over: %w", err)

@@ -268,8 +268,8 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (requ
 	return r, nil
 }
 
-// RequestByProfile returns the newest request for a profile that ever had
-// this User ID, whatever became of it.
+// RequestByProfile returns the newest request that was made for this User ID,
+// whatever became of it.
 func (db *DB) RequestByProfile(ctx context.Context, id uuid.UUID) (erasure.Request, error) {
 	_, hb := db.now()
 	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+`

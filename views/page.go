@@ -55,7 +55,7 @@ type FindForm struct {
 	Key      string
 	Value    string
 	Region   string
-	Keys     []string // that may be searched by, offered as suggestions
+	Keys     []string // that may be searched by
 	None     bool     // nobody was found
 	AsTyped  bool     // the value does not parse, and was searched as typed
 	Problems Problems
