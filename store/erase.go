@@ -330,8 +330,7 @@ func (db *DB) NoteWaiting(ctx context.Context) error {
 
 // Work says what the runner has before it.
 type Work struct {
-	Underway bool          // claimed requests whose next try has come
-	Next     time.Duration // until the next request is due or retried; negative: none is open
+	Next time.Duration // until the next request is due or retried; negative: none is open
 }
 
 // workQuery is worded so that requests_due gives the next one: MIN would read
@@ -353,7 +352,6 @@ func (db *DB) Work(ctx context.Context) (w Work, err error) {
 		w.Next = time.Duration(max(0, *due-hb.Passed())) * time.Millisecond
 	}
 	if retry != nil {
-		w.Underway = *retry <= hb.Store
 		until := time.Duration(max(0, *retry-hb.Store)) * time.Millisecond
 		if w.Next < 0 || until < w.Next {
 			w.Next = until

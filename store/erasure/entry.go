@@ -28,7 +28,6 @@ const (
 	RequestClaimed   Kind = "request.claimed"
 	KeysDestroyed    Kind = "request.keys_destroyed"
 	RequestFailed    Kind = "request.failed"
-	RequestRetried   Kind = "request.retried"
 	RequestCompleted Kind = "request.completed"
 	ProfileViewed    Kind = "profile.viewed"
 	ProfileMerged    Kind = "profile.merged"

@@ -35,7 +35,7 @@ func (s State) Open() bool { return s == Pending || s == InProgress || s == Fail
 
 var moves = map[State][]State{
 	"":         {Pending},
-	Pending:    {InProgress, Cancelled, Completed}, // completed with zero, where nobody ever appeared
+	Pending:    {InProgress, Cancelled},
 	InProgress: {Failed, Completed},
 	Failed:     {InProgress, Completed},
 }
@@ -82,7 +82,7 @@ type Request struct {
 	Joined          *RequestID // the request that this one was joined to
 
 	// Asked and Reason are sealed under the request's own key and empty once
-	// that is destroyed. They are opened by DB.Request alone.
+	// that is destroyed. They are opened by DB.RequestDetails alone.
 	Asked  Identifier
 	Reason string
 
