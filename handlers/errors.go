@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
 )
@@ -33,7 +34,7 @@ var (
 	errRole      = &answer{http.StatusForbidden, "Ask an admin: your role does not include this page."}
 	errForm      = &answer{http.StatusBadRequest, "Go back and send the form again: it could not be read."}
 	errBody      = &answer{http.StatusRequestEntityTooLarge, "Send less at once: the request is over the limit."}
-	errInside    = &answer{http.StatusInternalServerError, "Try again, and give the reference to whoever runs this server if it happens again."}
+	errInside    = &answer{http.StatusInternalServerError, wire.Inside}
 )
 
 var statuses = map[erasure.Code]int{

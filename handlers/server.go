@@ -26,7 +26,6 @@ type Config struct {
 	AtOncePerKey   int     // requests of one API key at once; 0 is 256
 	Wake           func()  // tells the runner that there may be work; nil does nothing
 	Logger         *slog.Logger
-	Version        string
 	Settings       []views.Setting // the flags, as Settings shows them
 }
 

@@ -58,7 +58,7 @@ func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, greet
 	if err != nil {
 		return err
 	}
-	config.Version, config.Logger = version, slog.New(slog.NewTextHandler(p.stderr, nil))
+	config.Logger = slog.New(slog.NewTextHandler(p.stderr, nil))
 	for _, s := range settings(serveNode(k)) {
 		config.Settings = append(config.Settings, s)
 	}
