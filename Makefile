@@ -30,16 +30,16 @@ dev: assets ## the same, and again at each change of a file
 	$(AIR) -c .air.toml
 
 test: lint assets chromium ## run all checks and tests
-	go test -race -timeout 20m ./...
+	go test -race -tags browser -timeout 20m ./...
 
 soak: lint assets chromium ## the same tests with the full numbers
-	EFFACE_SOAK=1 go test -race -timeout 6h ./...
+	EFFACE_SOAK=1 go test -race -tags browser -timeout 6h ./...
 
 bench: ## measure find, intake and erasure
 	go test -run '^$$' -bench . -benchmem -timeout 2h ./...
 
 screenshots: assets chromium ## write docs/screenshots
-	EFFACE_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -timeout 10m -run TestScreenshots ./cmd/efface
+	EFFACE_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -tags browser -timeout 10m -run TestScreenshots ./cmd/efface
 
 lint: ## templ, gofmt, go vet and staticcheck
 	@$(TEMPL) generate -check -log-level error -path views || { echo 'Run `make generate`: views/*_templ.go differ from their source.'; exit 1; }
@@ -47,8 +47,8 @@ lint: ## templ, gofmt, go vet and staticcheck
 	  { $(TEMPL) fmt -fail -log-level error $$copy; status=$$?; rm -r $$copy; \
 	    test $$status = 0 || { echo 'Run `make fmt`: the templates are not formatted.'; exit 1; }; }
 	@files=$$(gofmt -l $(GO_DIRS)); test -z "$$files" || { echo "Run \`make fmt\`: $$files"; exit 1; }
-	go vet ./...
-	$(STATICCHECK) ./...
+	go vet -tags browser ./...
+	$(STATICCHECK) -tags browser ./...
 
 generate: ## write views/*_templ.go anew
 	$(TEMPL) generate -log-level error -path views
@@ -66,12 +66,12 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	npm ci --no-progress </dev/null
 	@touch $@
 
-chromium: ## install Chromium for the browser tests where it is missing
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+chromium: ## install Chromium and curl for the tests where they are missing
+	@if command -v curl >/dev/null && { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -q </dev/null && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-liberation </dev/null; \
-	else echo 'The browser tests need Chromium: install the packages chromium and fonts-liberation, then run make again.' >&2; exit 1; fi
+	  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-liberation curl </dev/null; \
+	else echo 'The tests need Chromium and curl: install the packages chromium, fonts-liberation and curl, then run make again.' >&2; exit 1; fi
 
 clean: ## delete what was built, fetched and demonstrated
 	rm -rf bin node_modules demo tmp

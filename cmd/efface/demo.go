@@ -32,8 +32,8 @@ const (
 
 // Run implements the command.
 func (c *demoCommand) Run(ctx context.Context, p program, k *kong.Kong, all *cli) error {
-	serve := all.Serve // with the defaults of its flags
-	serve.Data, serve.Listen = c.Data, c.Listen
+	all.Serve.Data, all.Serve.Listen = c.Data, c.Listen // the rest is serve's defaults
+	serve := all.Serve
 	if p.assets() == nil {
 		if err := c.prepare(ctx, p, &serve); err != nil {
 			return err
