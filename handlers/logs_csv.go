@@ -28,7 +28,7 @@ func (s *Server) exportLogs(w http.ResponseWriter, r *http.Request) error {
 	if ps != nil {
 		return ps[0]
 	}
-	filter.Limit = rowsPerRead
+	filter.Limit, filter.Cursor = rowsPerRead, r.URL.Query().Get("cursor")
 	requests, next, err := s.db.Requests(r.Context(), filter)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func TestTheExportHoldsWhatTheLogHolds(t *testing.T) {
 	b := st.browserOf(ann)
 	b.post(deletionPath(p), confirmed(p.EffaceID.String())).want(http.StatusSeeOther)
 	st.claim()
-	if err := st.db.NoteFailure(t.Context(), store.Destroying, "=HYPERLINK(\"x\"), retried"); err != nil {
+	if _, err := st.db.NoteFailure(t.Context(), store.Destroying, "=HYPERLINK(\"x\"), retried"); err != nil {
 		t.Fatal(err)
 	}
 	st.clock.Advance(time.Second)

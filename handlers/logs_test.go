@@ -148,3 +148,18 @@ func TestThePagesOfTheLogHoldEachRequestOnce(t *testing.T) {
 		t.Errorf("%d pages, and %d requests on none", pages, len(want))
 	}
 }
+
+func TestAClockThatJumpedIsToldOnEveryPage(t *testing.T) {
+	st := newSite(t)
+	st.clock.Reboot(3 * time.Hour)
+	b := st.signedIn(erasure.Admin)
+	for _, path := range []string{"/logs", "/find", "/activity"} {
+		if text := b.get(path).want(http.StatusOK).find(".alert-warning").Text(); !strings.Contains(text, "clock jumped") {
+			t.Errorf("%s says %q of the clock", path, text)
+		}
+	}
+	st.clock.Advance(erasure.JumpHold)
+	if n := b.get("/logs").want(http.StatusOK).find(".alert-warning").Length(); n != 0 {
+		t.Error("the warning stays after the wait")
+	}
+}
