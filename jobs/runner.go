@@ -4,6 +4,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -90,10 +91,7 @@ func (r *Runner) round(ctx context.Context) time.Duration {
 func (r *Runner) Work(ctx context.Context) (busy bool, err error) {
 	step := context.WithoutCancel(ctx) // what was done is recorded, also while stopping
 	for ctx.Err() == nil {
-		claimed, err := r.db.ClaimDue(step, batch)
-		if err != nil {
-			return false, err
-		}
+		claimed, unclaimed := r.claim(step)
 		destroyed, isBusy, err := r.destroy(step)
 		if err != nil {
 			return false, err
@@ -103,11 +101,35 @@ func (r *Runner) Work(ctx context.Context) (busy bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		if unclaimed != nil && !more {
+			return busy, unclaimed
+		}
 		if claimed == 0 && destroyed == 0 && !more {
 			return busy, nil
 		}
 	}
 	return busy, nil
+}
+
+// claim claims a batch. Where that fails, it is tried with one request; what
+// was claimed before is worked on all the same.
+func (r *Runner) claim(ctx context.Context) (claimed int, err error) {
+	claimed, err = r.db.ClaimDue(ctx, batch)
+	if err != nil {
+		r.log.Error("requests were not claimed, trying one at a time", "error", err)
+		claimed, err = r.db.ClaimDue(ctx, 1)
+	}
+	return claimed, err
+}
+
+// failed notes a failed try. Where no request was to blame, the error is the
+// caller's: it is the store's own, and a pause is due.
+func (r *Runner) failed(ctx context.Context, step store.Step, why string, err error) error {
+	noted, noteErr := r.db.NoteFailure(ctx, step, why)
+	if noteErr != nil || !noted {
+		return errors.Join(err, noteErr)
+	}
+	return nil
 }
 
 // destroy destroys the keys of a batch. Where that fails, it is tried with one
@@ -120,7 +142,7 @@ func (r *Runner) destroy(ctx context.Context) (done int, busy bool, err error) {
 	}
 	if err != nil {
 		r.log.Error("keys were not destroyed", "error", err)
-		return 1, false, r.db.NoteFailure(ctx, store.Destroying, "Its keys could not be destroyed; the server's log says why.")
+		return 1, false, r.failed(ctx, store.Destroying, "Its keys could not be destroyed; the server's log says why.", err)
 	}
 	if r.db.Waiting(busy) >= readerPatience {
 		err = r.db.NoteWaiting(ctx)
@@ -138,7 +160,7 @@ func (r *Runner) delete(ctx context.Context) (more bool, err error) {
 	}
 	if err != nil {
 		r.log.Error("rows were not deleted", "error", err)
-		return true, r.db.NoteFailure(ctx, store.Deleting, "Its rows could not be deleted; the server's log says why.")
+		return true, r.failed(ctx, store.Deleting, "Its rows could not be deleted; the server's log says why.", err)
 	}
 	return more, nil
 }

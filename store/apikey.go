@@ -145,7 +145,7 @@ func (db *DB) KeyByToken(ctx context.Context, token string) (erasure.APIKey, err
 	return k, nil
 }
 
-// RevokeKey ends a live key, named by its name or its id, at once.
+// RevokeKey ends a live key, named by its id or else by its name, at once.
 func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID string) error {
 	id, err := uuid.Parse(nameOrID)
 	if err != nil {
@@ -153,7 +153,8 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 	}
 	return db.write(ctx, func(t *tx) error {
 		var revoked uuid.UUID
-		err := t.row(`UPDATE api_keys SET revoked_at = $1 WHERE revoked_at = 0 AND (id = $2 OR name = $3) RETURNING id`,
+		err := t.row(`UPDATE api_keys SET revoked_at = $1 WHERE revoked_at = 0 AND id = (SELECT id FROM api_keys
+				WHERE revoked_at = 0 AND (id = $2 OR name = $3) ORDER BY id = $2 DESC LIMIT 1) RETURNING id`,
 			t.now.UnixMilli(), id[:], nameOrID).Scan(scan16(&revoked))
 		if errors.Is(err, sql.ErrNoRows) {
 			return erasure.Errorf(erasure.CodeNotFound, "There is no such live key: look at the list of keys.")

@@ -220,6 +220,10 @@ func (t *tx) held(c claim) (held []heldIdentifier, err error) {
 	}
 	for _, f := range fs {
 		k, err := t.key(f.key)
+		if errors.Is(err, seal.ErrDestroyed) || errors.Is(err, seal.ErrUnknown) {
+			t.db.log.Warn("identifiers that cannot be read are not suppressed", "request", c.id.String(), "error", err)
+			continue // and must not hold up the erasure
+		}
 		if err != nil {
 			return nil, err
 		}

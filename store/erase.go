@@ -89,11 +89,9 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 func (t *tx) keysDestroyed(e erasing) (gone bool, err error) {
 	err = t.each(func(scan func(...any) error) error {
 		gone = true
-		var id erasure.RequestID
-		entry := erasure.Entry{Kind: erasure.KeysDestroyed, Request: &id, From: e.state, To: erasure.InProgress, Actor: erasure.System}
-		err := scan(scan16(&id), scanNull16(&entry.Batch))
+		entry, id, err := scanMove(scan, erasure.KeysDestroyed, e.state, erasure.InProgress)
 		if id == e.id {
-			entry.Counts = &erasure.Counts{Keys: len(e.refs)}
+			entry.Counts.Keys = len(e.refs)
 			for _, ref := range e.refs {
 				entry.Keys = append(entry.Keys, ref.ID)
 			}
@@ -102,6 +100,18 @@ func (t *tx) keysDestroyed(e erasing) (gone bool, err error) {
 		return err
 	}, keysDestroyedQuery(e), t.now.UnixMilli(), e.id[:], string(e.state))
 	return gone, err
+}
+
+// moveColumns are what a statement that moves a request returns for the entry
+// that scanMove makes of it.
+const moveColumns = `id, batch, origin, reference, identifiers, records`
+
+func scanMove(scan func(...any) error, kind erasure.Kind, from, to erasure.State) (e erasure.Entry, id erasure.RequestID, err error) {
+	var origin string
+	e = erasure.Entry{Kind: kind, From: from, To: to, Actor: erasure.System, Counts: &erasure.Counts{}}
+	err = scan(scan16(&id), scanNull16(&e.Batch), &origin, &e.Reference, &e.Counts.Identifiers, &e.Counts.Records)
+	e.Request, e.Origin = &id, erasure.Origin(origin)
+	return e, id, err
 }
 
 // keysDestroyedQuery sets the state only where it changes, and looks for
@@ -116,7 +126,7 @@ func keysDestroyedQuery(e erasing) string {
 		where = `(id = $2 OR joined = $2)`
 	}
 	return `UPDATE requests SET ` + set + `keys_destroyed_at = $1, last_error = '', key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
-		WHERE ` + where + ` AND state = $3 AND keys_destroyed_at = 0 RETURNING id, batch`
+		WHERE ` + where + ` AND state = $3 AND keys_destroyed_at = 0 RETURNING ` + moveColumns
 }
 
 // rowsOfOne is about how many rows a person has at least.
@@ -163,7 +173,7 @@ func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
 		rs = append(rs, r)
 		return err
 	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-		AND keys_destroyed_at > 0 ORDER BY id LIMIT $2)`, t.hb.Store, budget/rowsOfOne+1)
+		AND keys_destroyed_at > 0 ORDER BY records, id LIMIT $2) ORDER BY records, id`, t.hb.Store, budget/rowsOfOne+1)
 	return rs, err
 }
 
@@ -244,17 +254,12 @@ func (t *tx) deleteSome(left *int, query string, id int64) (bool, error) {
 // profile is left.
 func (t *tx) complete(r request) error {
 	err := t.each(func(scan func(...any) error) error {
-		var id erasure.RequestID
-		var origin string
-		entry := erasure.Entry{Kind: erasure.RequestCompleted, Request: &id, From: r.State, To: erasure.Completed,
-			Actor: erasure.System, Counts: &erasure.Counts{}}
-		err := scan(scan16(&id), scanNull16(&entry.Batch), &origin, &entry.Reference, &entry.Counts.Identifiers, &entry.Counts.Records)
-		entry.Origin = erasure.Origin(origin)
+		entry, _, err := scanMove(scan, erasure.RequestCompleted, r.State, erasure.Completed)
 		t.log(entry)
 		return err
 	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL, waiting = NULL
 		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
-		RETURNING id, batch, origin, reference, identifiers, records`,
+		RETURNING `+moveColumns,
 		t.now.UnixMilli(), t.hb.Store, r.ID[:])
 	if err != nil {
 		return err
@@ -269,19 +274,22 @@ const FailedTries = 10
 
 // NoteFailure records a failed try of the claimed request that the step
 // takes first, and puts its next one off by a growing time. why is one
-// sentence without personal data.
-func (db *DB) NoteFailure(ctx context.Context, step Step, why string) error {
-	return db.write(ctx, func(t *tx) error {
+// sentence without personal data. It reports whether there was such a request.
+func (db *DB) NoteFailure(ctx context.Context, step Step, why string) (noted bool, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		noted = false
 		r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-			AND (keys_destroyed_at > 0) = $2 ORDER BY id LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
+			AND (keys_destroyed_at > 0) = $2 ORDER BY CASE WHEN keys_destroyed_at > 0 THEN records ELSE 0 END, id LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		noted = true
 		return t.noteFailure(r, why)
 	})
+	return noted, err
 }
 
 // Step is a step of an erasure that can fail on its own.
@@ -300,15 +308,13 @@ func (t *tx) noteFailure(r request, why string) error {
 		state = erasure.Failed
 	}
 	return t.each(func(scan func(...any) error) error {
-		var id erasure.RequestID
-		entry := erasure.Entry{Kind: erasure.RequestFailed, Request: &id, From: r.State, To: state, Actor: erasure.System}
-		err := scan(scan16(&id), scanNull16(&entry.Batch))
+		entry, _, err := scanMove(scan, erasure.RequestFailed, r.State, state)
 		if state != r.State {
 			t.log(entry)
 		}
 		return err
 	}, `UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4
-		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed') RETURNING id, batch`,
+		WHERE (id = $5 OR joined = $5) AND state IN ('in_progress', 'failed') RETURNING `+moveColumns,
 		tries, why, t.hb.Store+backoff(tries).Milliseconds(), string(state), r.ID[:])
 }
 

@@ -69,7 +69,7 @@ func TestJoinedRequestsFailTogether(t *testing.T) {
 	d.clock.Advance(25 * time.Hour)
 	must(t, second(d.ClaimDue(t.Context(), 10)))
 	for range store.FailedTries {
-		must(t, d.NoteFailure(t.Context(), store.Destroying, "It failed."))
+		must(t, second(d.NoteFailure(t.Context(), store.Destroying, "It failed.")))
 		d.clock.Advance(time.Hour)
 	}
 	if a, b := d.state(t, first), d.state(t, waiting); a != erasure.Failed || b != erasure.Failed {

@@ -67,7 +67,7 @@ func (t *tx) attachWaiting(id identifier, p profile) error {
 	open, err := t.openRequest(p.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		_, err = t.exec(`UPDATE requests SET profile = $1, efface_id = $2 WHERE id = $3`, p.id, p.efface[:], r.ID[:])
-		t.logAbout(erasure.Entry{Kind: erasure.RequestAttached, Request: &r.ID, Actor: erasure.System}, p.efface.String(), k)
+		t.logAbout(erasure.Entry{Kind: erasure.RequestAttached, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}, p.efface.String(), k)
 		return err
 	}
 	if err != nil {
@@ -90,6 +90,6 @@ func (t *tx) joinRequests(r, open request, p profile, k seal.Key) error {
 	}
 	_, err = t.exec(`UPDATE requests SET due = $1, cancel_before = $2 WHERE id = $3 OR joined = $3`,
 		due, before.UnixMilli(), open.ID[:])
-	t.logAbout(erasure.Entry{Kind: erasure.RequestJoined, Request: &r.ID, Actor: erasure.System}, p.efface.String(), k)
+	t.logAbout(erasure.Entry{Kind: erasure.RequestJoined, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}, p.efface.String(), k)
 	return err
 }

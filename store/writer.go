@@ -34,6 +34,10 @@ type job struct {
 // released savepoints included.
 var errLost = errors.New("the transaction was lost")
 
+// errNotBegun says that the transaction did not begin, so that no job is to
+// blame and none would fare better alone.
+var errNotBegun = errors.New("beginning a write")
+
 var errClosed = errors.New("the store is closed")
 
 func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
@@ -104,7 +108,11 @@ func (w *writer) gather(first *job) []*job {
 // the jobs run again one by one, so that one of them cannot spoil the others.
 func (w *writer) commit(group []*job) {
 	err := w.try(group)
-	if err != nil && len(group) > 1 {
+	if errors.Is(err, errNotBegun) {
+		for _, j := range group {
+			j.err = err
+		}
+	} else if err != nil && len(group) > 1 {
 		for i := range group {
 			if err := w.try(group[i : i+1]); err != nil {
 				group[i].err = err
@@ -121,7 +129,7 @@ func (w *writer) commit(group []*job) {
 // try commits a group with its log entries. On an error nothing is kept.
 func (w *writer) try(group []*job) error {
 	if err := w.statement("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("beginning a write: %w", err)
+		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	t := newTx(w)
 	kept, err := w.runAll(t, group)

@@ -170,7 +170,7 @@ CREATE TABLE erasure_keys (
     request BLOB    NOT NULL,
     key_row INTEGER NOT NULL,
     key_id  BLOB    NOT NULL,
-    PRIMARY KEY (request, key_row)
+    PRIMARY KEY (request, key_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE suppressions (

@@ -5,8 +5,6 @@ package seal
 
 import (
 	"errors"
-
-	"github.com/efface/efface/store/erasure"
 )
 
 // Ref names a key: its random id, and the row of the keyring where it was put.
@@ -16,13 +14,11 @@ type Ref struct {
 	ID  [16]byte
 }
 
-// What a key can be instead of usable. ErrMaster is an [erasure.Error], for
-// it is met by whoever starts the program.
+// What a key can be instead of usable.
 var (
 	ErrDestroyed = errors.New("seal: the key was destroyed")
 	ErrUnknown   = errors.New("seal: the keyring never held the key")
-	ErrMaster    = error(erasure.Errorf(erasure.CodeInvalid,
-		"The master key does not fit this store; start with the master key file that the store was made with."))
+	ErrMaster    = errors.New("seal: the master key does not fit the keyring")
 )
 
 // ErrSealed says that sealed bytes do not open: they were sealed under
