@@ -15,13 +15,16 @@ func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
 	return say(w, http.StatusOK, "ok\n")
 }
 
-// ready answers 503 where the store can't be read, and else tells what the
+// ready answers 503 where the store can't be read or written, and else tells what the
 // runner waits for. Neither wait stops the server from serving.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	st, err := s.db.Status(r.Context())
+	if err == nil {
+		err = s.db.Beat(r.Context()) // a full disk can be read
+	}
 	if err != nil {
 		visitOf(r).failure = err
-		return say(w, http.StatusServiceUnavailable, "the store cannot be read, reference "+visitOf(r).reference+"\n")
+		return say(w, http.StatusServiceUnavailable, "the store cannot be read and written, reference "+visitOf(r).reference+"\n")
 	}
 	return say(w, http.StatusOK, readiness(st))
 }

@@ -69,6 +69,9 @@ func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (tok
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
 	err = db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin); err != nil {
+			return err
+		}
 		token = keyPrefix + newToken()
 		k = erasure.APIKey{ID: uuid.New(), Name: n.Name, Scopes: scopes, AccountID: n.AccountID, CreatedAt: t.now.UTC()}
 		var expires int64
@@ -152,6 +155,9 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 		id = uuid.Nil
 	}
 	return db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin); err != nil {
+			return err
+		}
 		var revoked uuid.UUID
 		err := t.row(`UPDATE api_keys SET revoked_at = $1 WHERE revoked_at = 0 AND id = (SELECT id FROM api_keys
 				WHERE revoked_at = 0 AND (id = $2 OR name = $3) ORDER BY id = $2 DESC LIMIT 1) RETURNING id`,

@@ -83,6 +83,9 @@ func uuidBytes(s string) []byte {
 // cancel is one conditional UPDATE: between a claim and a cancel the state
 // decides, and nothing that was read before.
 func (t *tx) cancel(id erasure.RequestID, actor erasure.Actor, origin erasure.Origin) (request, error) {
+	if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+		return request{}, err
+	}
 	asked, err := t.request(id)
 	if err != nil {
 		return asked, err

@@ -116,6 +116,9 @@ func (db *DB) open(ctx context.Context) error {
 		db.lock = lock
 	}
 	path := filepath.Join(db.options.Dir, databaseFile)
+	if err := db.storeThere(path); err != nil {
+		return err
+	}
 	master, err := db.loadMaster(path)
 	if err != nil {
 		return err
@@ -127,6 +130,9 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	if db.keyring, err = seal.OpenKeyring(db.options.Keyring, master, db.id); err != nil {
+		return err
+	}
+	if err := db.keyring.Check(ctx); err != nil {
 		return err
 	}
 	db.keys = db.keyring.NewPool(keysAhead, func() time.Duration { return db.options.Clock.Now().Boottime })
@@ -147,6 +153,21 @@ func (db *DB) loadMaster(database string) (seal.Master, error) {
 		}
 	}
 	return seal.LoadMaster(db.options.MasterKey)
+}
+
+// storeThere refuses a keyring whose store is gone: a new store beside it
+// would name none of its keys, and the sweep would destroy them. A new store's
+// database is made before its keyring, so this is no half-made store.
+func (db *DB) storeThere(database string) error {
+	if _, err := os.Stat(db.options.Keyring); err != nil {
+		return nil
+	}
+	if _, err := os.Stat(database); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return erasure.Errorf(erasure.CodeInvalid,
+		"There is no store in %s, but the keyring %s of one; put its efface.db back, or name another directory with --data.",
+		db.options.Dir, db.options.Keyring)
 }
 
 // keyringThere refuses a store in use whose keyring is gone: a new one would

@@ -15,6 +15,9 @@ func openWrites(path string) (*sql.DB, error) {
 	if err := seal.CreateFile(path); err != nil && !os.IsExist(err) {
 		return nil, err
 	}
+	if err := os.Chmod(path, 0o600); err != nil { // of a copy that somebody put back
+		return nil, err
+	}
 	return openPool(path, seal.DSNOptions{CacheKiB: 64 << 10}, 1)
 }
 

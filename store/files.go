@@ -50,9 +50,10 @@ func openError(o Options, err error) error {
 	switch {
 	case errors.As(err, &sentence):
 		return sentence
-	case errors.Is(err, seal.ErrMaster):
+	case errors.Is(err, seal.ErrMaster), errors.Is(err, seal.ErrUnknown), errors.Is(err, seal.ErrDestroyed):
 		return erasure.Errorf(erasure.CodeConflict,
-			"The master key %s does not fit this store; put the key that the store was made with in its place.", o.MasterKey)
+			"The master key %s and the keyring %s do not both fit this store; put those that it was made with in their places.",
+			o.MasterKey, o.Keyring)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
 		errors.As(err, &lite) && (lite.Code == sqlite3.ErrReadonly || lite.Code == sqlite3.ErrCantOpen || lite.Code == sqlite3.ErrPerm):
 		return erasure.Errorf(erasure.CodeInvalid,

@@ -25,7 +25,7 @@ func TestACallSentAgainLeadsToTheSameRequest(t *testing.T) {
 	db := storetest.Open(t, storetest.WithClock(clock))
 	storetest.Identify(t, db, "crm", "email", "ann@example.com")
 	storetest.Identify(t, db, "crm", "email", "bob@example.com")
-	key := uuid.New()
+	key := liveKey(t, db)
 	once := store.Once{Key: "ticket-1", Call: []byte("ann")}
 
 	first, created, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", key), once)
@@ -43,7 +43,7 @@ func TestACallSentAgainLeadsToTheSameRequest(t *testing.T) {
 	if erasure.CodeOf(err) != erasure.CodeKeyReused {
 		t.Errorf("another call with the same key gives %v", err)
 	}
-	other, created, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", uuid.New()), once)
+	other, created, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", liveKey(t, db)), once)
 	if err != nil || !created || other.ID == first.ID {
 		t.Errorf("another API key's call is taken for this one's: %v", err)
 	}
@@ -55,7 +55,7 @@ func TestACallSentAgainLeadsToTheSameRequest(t *testing.T) {
 
 func TestARefusedCallMayBeSentAgain(t *testing.T) {
 	db := storetest.Open(t)
-	key, once := uuid.New(), store.Once{Key: "ticket-2", Call: []byte("ann")}
+	key, once := liveKey(t, db), store.Once{Key: "ticket-2", Call: []byte("ann")}
 	if _, _, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", key), once); erasure.CodeOf(err) != erasure.CodeNotFound {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestARefusedCallMayBeSentAgain(t *testing.T) {
 func TestACancelSentAgainIsAnsweredAsTheFirst(t *testing.T) {
 	db := storetest.Open(t)
 	storetest.Identify(t, db, "crm", "email", "ann@example.com")
-	actor := erasure.Actor{Kind: erasure.ByKey, ID: uuid.New()}
+	actor := erasure.Actor{Kind: erasure.ByKey, ID: liveKey(t, db)}
 	r, _, err := db.RequestErasure(t.Context(), askFor("ann@example.com", actor.ID))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestIdempotencyKeysAndCallsAreKeptAsDigestsOnly(t *testing.T) {
 	db := storetest.Open(t, func(o *store.Options) { o.Dir = dir })
 	storetest.Identify(t, db, "crm", "email", "ann@example.com")
 	once := store.Once{Key: "marker-key@example.com", Call: []byte("marker-call@example.com")}
-	if _, _, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", uuid.New()), once); err != nil {
+	if _, _, err := db.RequestErasureOnce(t.Context(), askFor("ann@example.com", liveKey(t, db)), once); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -105,4 +105,14 @@ func TestIdempotencyKeysAndCallsAreKeptAsDigestsOnly(t *testing.T) {
 			t.Errorf("%s holds what the client sent", filepath.Base(f))
 		}
 	}
+}
+
+// liveKey makes an API key and returns its id.
+func liveKey(t *testing.T, db *store.DB) uuid.UUID {
+	t.Helper()
+	_, k, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: uuid.NewString(), Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.ID
 }

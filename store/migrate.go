@@ -15,8 +15,7 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the database to this program's version. Each migration is a
-// commit of its own. Only the server changes an older store, for another
+// migrate brings the database to this program's version. Only the server changes an older store, for another
 // program may be at work on it.
 func (db *DB) migrate(ctx context.Context) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
@@ -33,16 +32,10 @@ func (db *DB) migrate(ctx context.Context) error {
 	case version > 0 && version < len(files) && !db.options.Serve:
 		return erasure.Errorf(erasure.CodeConflict, "This store is of an older version; start efface serve once to bring it up to date.")
 	}
-	for n := version + 1; n <= len(files); n++ {
-		script, err := migrations.ReadFile(files[n-1])
-		if err != nil {
-			return err
-		}
-		if err := db.migrateTo(ctx, n, string(script)); err != nil {
-			return fmt.Errorf("migration %d: %w", n, err)
-		}
+	if version == len(files) {
+		return nil
 	}
-	return nil
+	return db.migrateFrom(ctx, files)
 }
 
 func (db *DB) version(ctx context.Context) (n int, err error) {
@@ -53,8 +46,9 @@ func (db *DB) version(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// migrateTo runs one migration, unless another program has done so meanwhile.
-func (db *DB) migrateTo(ctx context.Context, n int, script string) (err error) {
+// migrateFrom runs the migrations that another program has not run meanwhile,
+// in one commit, so that nobody meets a store half-way.
+func (db *DB) migrateFrom(ctx context.Context, files []string) (err error) {
 	conn := db.writes.conn
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -68,19 +62,28 @@ func (db *DB) migrateTo(ctx context.Context, n int, script string) (err error) {
 	if err != nil {
 		return err
 	}
-	if version < n {
-		if _, err := conn.ExecContext(ctx, script); err != nil {
-			return err
-		}
-		if _, err := conn.ExecContext(ctx, `INSERT INTO schema_version (n) VALUES ($1)`, n); err != nil {
-			return err
-		}
-		if err := db.writeStoreRow(ctx, n); err != nil {
-			return err
+	for n := version + 1; n <= len(files); n++ {
+		if err := db.migrateTo(ctx, n, files[n-1]); err != nil {
+			return fmt.Errorf("migration %d: %w", n, err)
 		}
 	}
 	_, err = conn.ExecContext(ctx, "COMMIT")
 	return err
+}
+
+func (db *DB) migrateTo(ctx context.Context, n int, file string) error {
+	script, err := migrations.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	conn := db.writes.conn
+	if _, err := conn.ExecContext(ctx, string(script)); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `INSERT INTO schema_version (n) VALUES ($1)`, n); err != nil {
+		return err
+	}
+	return db.writeStoreRow(ctx, n)
 }
 
 // writeStoreRow names a new store.

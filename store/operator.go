@@ -36,6 +36,9 @@ func (db *DB) CreateOperator(ctx context.Context, actor erasure.Actor, n NewOper
 		return o, err
 	}
 	err = db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin); err != nil {
+			return err
+		}
 		o, err = t.createOperator(actor, n, hash)
 		return err
 	})

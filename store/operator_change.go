@@ -88,7 +88,12 @@ func (t *tx) setPassword(o erasure.Operator, hash string) error {
 // changeOperator logs a change and ends the operator's sessions in the commit
 // that makes it. change reports whether there was anything to change.
 func (db *DB) changeOperator(ctx context.Context, actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (bool, error)) error {
-	return db.write(ctx, func(t *tx) error { return t.changeOperator(actor, id, change) })
+	return db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin); err != nil {
+			return err
+		}
+		return t.changeOperator(actor, id, change)
+	})
 }
 
 func (t *tx) changeOperator(actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (bool, error)) error {

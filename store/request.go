@@ -174,6 +174,9 @@ func (db *DB) checkNew(ctx context.Context, n erasure.NewRequest) (asked identif
 }
 
 func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bool, error) {
+	if err := t.stands(n.Actor, erasure.Admin, erasure.Staff); err != nil {
+		return request{}, false, err
+	}
 	p, err := t.profileToErase(n, asked)
 	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
 		return t.requestUnknown(n, asked, err)

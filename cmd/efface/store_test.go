@@ -50,7 +50,7 @@ func TestAMasterKeyThatOthersCanReadIsRefused(t *testing.T) {
 func TestAMasterKeyOfAnotherStoreIsRefused(t *testing.T) {
 	t.Parallel()
 	data, other := filled(t), filled(t)
-	efface(t, "", "key", "list", "--data", data, "--master-key", filepath.Join(other, "master.key")).refused(t, "does not fit this store")
+	efface(t, "", "key", "list", "--data", data, "--master-key", filepath.Join(other, "master.key")).refused(t, "fit this store")
 	if err := os.Remove(filepath.Join(data, "master.key")); err != nil {
 		t.Fatal(err)
 	}

@@ -114,3 +114,21 @@ func (k *Keyring) page(ctx context.Context, after int64, limit int, fn func(n in
 	}
 	return rows.Err()
 }
+
+// Check opens one key that is alive, if there is one. It gives [ErrMaster]
+// where the master key does not fit, or the keyring is another store's.
+func (k *Keyring) Check(ctx context.Context) error {
+	for after := int64(0); ; {
+		refs, destroyed, err := k.Keys(ctx, after, 1000)
+		if err != nil || len(refs) == 0 {
+			return err
+		}
+		for i, ref := range refs {
+			if !destroyed[i] {
+				_, err := k.Key(ctx, ref)
+				return err
+			}
+		}
+		after = refs[len(refs)-1].Row
+	}
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// stands refuses an actor who may no longer do what they ask for: an operator
+// who was disabled or lost the role, a key that was revoked or has expired.
+// Both were checked when the request came in, but its body may take a minute
+// to arrive, so each change checks them again in its own commit.
+func (t *tx) stands(actor erasure.Actor, roles ...erasure.Role) error {
+	switch actor.Kind {
+	case erasure.ByOperator:
+		return t.operatorStands(actor, roles)
+	case erasure.ByKey:
+		return t.keyStands(actor)
+	}
+	return nil
+}
+
+func (t *tx) operatorStands(actor erasure.Actor, roles []erasure.Role) error {
+	var role string
+	err := t.row(`SELECT role FROM operators WHERE id = $1 AND disabled = 0`, actor.ID[:]).Scan(&role)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !slices.Contains(roles, erasure.Role(role)) {
+		return erasure.Errorf(erasure.CodeForbidden, "Your account may no longer do this; sign in again.")
+	}
+	return err
+}
+
+func (t *tx) keyStands(actor erasure.Actor) error {
+	var one int
+	err := t.row(`SELECT 1 FROM api_keys WHERE id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`,
+		actor.ID[:], t.now.UnixMilli()).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return erasure.Errorf(erasure.CodeUnauthorized, "This key is no longer valid.")
+	}
+	return err
+}
