@@ -33,6 +33,7 @@ var (
 	errOtherSite = &answer{http.StatusForbidden, "Reload the page and send the form again: it came from another site."}
 	errRole      = &answer{http.StatusForbidden, "Ask an admin: your role does not include this page."}
 	errForm      = &answer{http.StatusBadRequest, "Go back and send the form again: it could not be read."}
+	errQuery     = &answer{http.StatusBadRequest, "Open the page anew from the navigation: its address could not be read."}
 	errBody      = &answer{http.StatusRequestEntityTooLarge, "Send less at once: the request is over the limit."}
 	errInside    = &answer{http.StatusInternalServerError, wire.Inside}
 )

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -142,6 +143,10 @@ func (s *Server) serve(rt route) http.Handler {
 			return
 		}
 		if rt.may.scope == "" {
+			if _, err := url.ParseQuery(r.URL.RawQuery); err != nil && rt.may.scope == "" {
+				s.fail(w, r, errQuery) // else a filter that cannot be read would choose everything
+				return
+			}
 			if rt.body > 0 && r.ContentLength > rt.body {
 				s.fail(w, r, errBody)
 				return

@@ -46,7 +46,7 @@ type listKeys struct{ storeFlags }
 
 // Run implements the command.
 func (c *listKeys) Run(ctx context.Context, p program) error {
-	return c.with(ctx, func(db *store.DB) error {
+	return c.withExisting(ctx, func(db *store.DB) error {
 		keys, err := db.Keys(ctx)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ type revokeKey struct {
 
 // Run implements the command.
 func (c *revokeKey) Run(ctx context.Context, p program) error {
-	return c.with(ctx, func(db *store.DB) error {
+	return c.withExisting(ctx, func(db *store.DB) error {
 		if err := db.RevokeKey(ctx, erasure.System, c.Key); err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ type listOperators struct{ storeFlags }
 
 // Run implements the command.
 func (c *listOperators) Run(ctx context.Context, p program) error {
-	return c.with(ctx, func(db *store.DB) error {
+	return c.withExisting(ctx, func(db *store.DB) error {
 		all, err := db.Operators(ctx)
 		if err != nil {
 			return err
@@ -129,7 +129,7 @@ type disable struct {
 
 // Run implements the command.
 func (c *disable) Run(ctx context.Context, p program) error {
-	return c.with(ctx, func(db *store.DB) error {
+	return c.withExisting(ctx, func(db *store.DB) error {
 		o, err := c.find(ctx, db)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ type resetPassword struct {
 
 // Run implements the command.
 func (c *resetPassword) Run(ctx context.Context, p program) error {
-	return c.with(ctx, func(db *store.DB) error {
+	return c.withExisting(ctx, func(db *store.DB) error {
 		o, err := c.find(ctx, db)
 		if err != nil {
 			return err

@@ -3,12 +3,25 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
 )
 
 func (f storeFlags) options() store.Options {
 	return store.Options{Dir: f.Data, MasterKey: f.MasterKey, Keyring: f.Keyring}
+}
+
+// withExisting is with for commands that make nothing: a directory without a
+// store is a mistake in its name, which a new store would hide.
+func (f storeFlags) withExisting(ctx context.Context, do func(*store.DB) error) error {
+	if _, err := os.Stat(filepath.Join(f.Data, "efface.db")); errors.Is(err, fs.ErrNotExist) {
+		return erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data.", f.Data)
+	}
+	return f.with(ctx, do)
 }
 
 // with opens the store for one command beside a server, and closes it.

@@ -167,3 +167,14 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 		t.Errorf("with room again import says %q after %d had been added", e.stderr, added)
 	}
 }
+
+func TestCommandsThatMakeNothingRefuseADirectoryWithoutAStore(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "typo")
+	for _, args := range [][]string{{"operator", "list"}, {"key", "list"}, {"key", "revoke", "crm"}} {
+		efface(t, "", append(args, "--data", data)...).refused(t, "There is no store in")
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("the directory was made")
+	}
+}
