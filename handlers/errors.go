@@ -70,7 +70,8 @@ func classify(err error) (a *answer, known bool) {
 // fail answers with an error, in the form that the client reads.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	v := visitOf(r)
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+	a, known := classify(err)
+	if r.Context().Err() != nil && (known || errors.Is(err, context.Canceled)) {
 		v.gone = true // nobody is there to read an answer
 		return
 	}
@@ -84,7 +85,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		return
 	}
-	a, known := classify(err)
 	if !known {
 		v.failure = err
 	}
