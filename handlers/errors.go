@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
 )
@@ -35,6 +36,7 @@ var (
 	errForm      = &answer{http.StatusBadRequest, "Go back and send the form again: it could not be read."}
 	errQuery     = &answer{http.StatusBadRequest, "Open the page anew from the navigation: its address could not be read."}
 	errBody      = &answer{http.StatusRequestEntityTooLarge, "Send less at once: the request is over the limit."}
+	errFull      = &answer{http.StatusServiceUnavailable, wire.Full}
 	errInside    = &answer{http.StatusInternalServerError, wire.Inside}
 )
 
@@ -63,6 +65,8 @@ func classify(err error) (a *answer, known bool) {
 		return errBody, true
 	case errors.As(err, &e) && statuses[e.Code] != 0:
 		return &answer{statuses[e.Code], e.Sentence}, true
+	case store.Full(err):
+		return errFull, false
 	}
 	return errInside, false
 }

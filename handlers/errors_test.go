@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/efface/efface/store/erasure"
@@ -54,6 +55,16 @@ func TestErrorsHavePagesWithAReferenceThatIsInTheLog(t *testing.T) {
 	wantReference(t, st, a)
 	if a.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("allowed is %q", a.header.Get("Allow"))
+	}
+}
+
+func TestAFullDiskIsToldAsWhatItIs(t *testing.T) {
+	st := newSite(t)
+	st.failing("/full", fmt.Errorf("making keys: %w", syscall.ENOSPC))
+	a := st.signedIn(erasure.Staff).get("/full").want(http.StatusServiceUnavailable)
+	wantReference(t, st, a)
+	if !strings.Contains(a.find("main").Text(), "its disk is full") {
+		t.Errorf("the page says\n%s", a.body)
 	}
 }
 

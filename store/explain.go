@@ -25,6 +25,10 @@ func (db *DB) Explain(err error) error {
 	return err
 }
 
+// Full reports whether an error means that the disk takes no more: nothing of
+// the write was kept, and it may be tried again once there is room.
+func Full(err error) bool { return isFull(err) || isOverQuota(err) }
+
 // isOverQuota reports whether a limit on files or a quota stopped a write,
 // which SQLite does not tell from a broken disk.
 func isOverQuota(err error) bool {

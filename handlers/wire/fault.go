@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -19,6 +20,9 @@ func (f *Fault) Error() string { return f.Sentence }
 // Inside is what is said of an error that says nothing to people. The
 // reference beside it stands in the server's log too.
 const Inside = "Try again, and give the reference to whoever runs this server if it happens again."
+
+// Full is what is said where the disk takes no more; see [store.Full].
+const Full = "Tell whoever runs this server that its disk is full, and try again once there is room; nothing was changed."
 
 var statuses = map[erasure.Code]int{
 	erasure.CodeInvalid:      http.StatusBadRequest,
@@ -43,6 +47,9 @@ func Classify(err error) (status int, sentence string, known bool) {
 	}
 	if e, ok := errors.AsType[*erasure.Error](err); ok && statuses[e.Code] != 0 {
 		return statuses[e.Code], e.Sentence, true
+	}
+	if store.Full(err) {
+		return http.StatusServiceUnavailable, Full, false
 	}
 	return http.StatusInternalServerError, Inside, false
 }
