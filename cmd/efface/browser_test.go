@@ -180,6 +180,7 @@ func (b *tab) leads(what string, step chromedp.Action[chromedp.Void]) int {
 		}] = true
 		b.mu.Unlock()
 	}
+	b.until("what wants the focus has it", `[document.activeElement, null].includes(document.querySelector("[autofocus]"))`)
 	return status
 }
 
