@@ -92,12 +92,12 @@ func (t *tx) insertEntries(rows []entryRow) error {
 			subjects = append(subjects, r.index, r.key.Row, r.key.ID[:], r.subject)
 		}
 		hashes = append(hashes, r.index, r.hash[:])
-		entries = append(entries, r.index, t.now.UnixMilli(), string(r.kind), r.request, r.bytes)
+		entries = append(entries, r.index, t.hb.Store, string(r.kind), r.request, r.bytes)
 	}
 	if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES `+tuples(len(rows), 2), hashes...); err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO log_entries (idx, at, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...); err != nil {
+	if _, err := t.exec(`INSERT INTO log_entries (idx, logged, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...); err != nil {
 		return err
 	}
 	if len(subjects) == 0 {

@@ -18,9 +18,9 @@ func TestTheLogIsAppendOnly(t *testing.T) {
 	must(t, d.LogExport(t.Context(), erasure.System))
 	raw := storetest.Raw(t, d.dir)
 	for _, query := range []string{
-		`UPDATE log_entries SET at = 1`, `UPDATE log_hashes SET hash = x'00'`, `DELETE FROM log_hashes`, `DELETE FROM log_entries`,
+		`UPDATE log_entries SET logged = 1`, `UPDATE log_hashes SET hash = x'00'`, `DELETE FROM log_hashes`, `DELETE FROM log_entries`,
 		`INSERT OR REPLACE INTO log_hashes (idx, hash) VALUES (0, x'00')`,
-		`REPLACE INTO log_entries (idx, at, kind, entry) VALUES (0, 1, 'x', x'00')`,
+		`REPLACE INTO log_entries (idx, logged, kind, entry) VALUES (0, 1, 'x', x'00')`,
 	} {
 		if _, err := raw.Exec(query); err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v", query, err)

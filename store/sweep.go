@@ -130,8 +130,8 @@ func (t *tx) dropEntries(keep time.Duration) (n int, err error) {
 		err := scan(&idx)
 		dropped = append(dropped, idx)
 		return err
-	}, `DELETE FROM log_entries WHERE at <= $1 AND idx IN (SELECT idx FROM log_entries ORDER BY idx LIMIT $2) RETURNING idx`,
-		t.now.Add(-keep).UnixMilli()-1, sweepStep)
+	}, `DELETE FROM log_entries WHERE logged <= $1 AND idx IN (SELECT idx FROM log_entries ORDER BY idx LIMIT $2) RETURNING idx`,
+		t.hb.Passed()-keep.Milliseconds()-1, sweepStep)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,6 @@
 -- Ids are 16 bytes. Columns ending in _at are wall-clock milliseconds since
--- 1970; due, expires and seen are milliseconds of the store's own time, which
--- only grows. A pair key_row, key_id names a key in the keyring.
+-- 1970; due, expires, seen and logged are milliseconds of the store's own time,
+-- which only grows. A pair key_row, key_id names a key in the keyring.
 
 CREATE TABLE store (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
@@ -189,7 +189,7 @@ CREATE TABLE log_hashes (
 );
 CREATE TABLE log_entries (
     idx     INTEGER PRIMARY KEY,
-    at      INTEGER NOT NULL,
+    logged  INTEGER NOT NULL,
     kind    TEXT    NOT NULL,
     request BLOB,
     entry   BLOB    NOT NULL
@@ -209,9 +209,10 @@ CREATE TRIGGER log_hashes_fixed BEFORE UPDATE ON log_hashes
 BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
 CREATE TRIGGER log_entries_fixed BEFORE UPDATE ON log_entries
 BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
--- Content may go only once its retention, at least 24 months, has passed.
+-- Content may go only once its retention, at least 24 months, has passed by
+-- the store's time: a wall clock set years ahead takes nothing.
 CREATE TRIGGER log_entries_kept BEFORE DELETE ON log_entries
-WHEN OLD.at > (SELECT wall FROM heartbeat) - 730 * 86400000
+WHEN OLD.logged > (SELECT store FROM heartbeat) - 730 * 86400000
 BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
 
 CREATE TABLE operators (
