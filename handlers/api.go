@@ -40,11 +40,11 @@ func (s *Server) wakeForNew() {
 }
 
 // readJSON reads the body of Efface's own API, which knows every member.
-func readJSON(w http.ResponseWriter, r *http.Request, into any, m wire.Members) (body []byte, err error) {
+func readJSON(w http.ResponseWriter, r *http.Request, into any, m erasure.Members) (body []byte, err error) {
 	if body, err = wire.ReadBody(w, r, wire.BodyLimit); err != nil {
 		return nil, err
 	}
-	return body, wire.Decode(body, into, m, wire.RefuseUnknown)
+	return body, wire.Decode(body, into, erasure.JSONContract{Members: m, RefuseUnknown: true})
 }
 
 // once reads the mark of a call that may be sent again. What the call asks

@@ -32,7 +32,7 @@ func (a apiIdentifier) identifier() (id erasure.Identifier, err error) {
 	return erasure.Identifier{Table: table, Key: a.Key, Value: a.Value, Region: a.Region}, nil
 }
 
-var deletionMembers = wire.Members{
+var deletionMembers = erasure.Members{
 	"key": nil, "value": nil, "table": nil, "region": nil, "reason": nil, "reference": nil, "suppress": nil,
 }
 
@@ -93,7 +93,7 @@ func (s *Server) cancelDeletion(w http.ResponseWriter, r *http.Request, key eras
 	if len(body) == 0 {
 		body = []byte("{}")
 	}
-	if err := wire.Decode(body, &struct{}{}, wire.Members{}, wire.RefuseUnknown); err != nil {
+	if err := wire.Decode(body, &struct{}{}, erasure.JSONContract{Members: erasure.Members{}, RefuseUnknown: true}); err != nil {
 		return err
 	}
 	id, ok := erasure.ParseRequestID(r.PathValue("id"))

@@ -41,7 +41,7 @@ func profileOf(p erasure.Profile) apiProfile {
 	return out
 }
 
-var findMembers = wire.Members{"key": nil, "value": nil, "table": nil, "region": nil}
+var findMembers = erasure.Members{"key": nil, "value": nil, "table": nil, "region": nil}
 
 // findProfiles shows every profile that an identifier leads to. Each is a
 // look, and logged as one before anything of it is shown.

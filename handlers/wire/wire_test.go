@@ -25,7 +25,7 @@ type member struct {
 	Value string `json:"value"`
 }
 
-var members = wire.Members{"key": nil, "flag": nil, "items": {"value": nil}}
+var contract = erasure.JSONContract{Members: erasure.Members{"key": nil, "flag": nil, "items": {"value": nil}}}
 
 func TestDecodeRefusesWithASentenceThatTellsNothingOfTheBody(t *testing.T) {
 	for body, want := range map[string]string{
@@ -49,7 +49,7 @@ func TestDecodeRefusesWithASentenceThatTellsNothingOfTheBody(t *testing.T) {
 		strings.Repeat(`[`, 33) + `1`:               "Nest objects and arrays no deeper than 32.",
 		`{"x":` + strings.Repeat(`{"x":`, 32) + `1`: "Nest objects and arrays no deeper than 32.",
 	} {
-		err := wire.Decode([]byte(body), &call{}, members, wire.IgnoreUnknown)
+		err := wire.Decode([]byte(body), &call{}, contract)
 		e, ok := errors.AsType[*erasure.Error](err)
 		if !ok || e.Code != erasure.CodeInvalid || e.Sentence != want {
 			t.Errorf("%q gives %v, want %q", body, err, want)
@@ -63,11 +63,13 @@ func TestDecodeTakesWhatHasOneMeaning(t *testing.T) {
 		` {"items":[{"value":"a","x":[]},{"value":"b"}],"flag":true} `,
 		`{"x":` + strings.Repeat(`[`, 31) + strings.Repeat(`]`, 31) + `}`, `{}`,
 	} {
-		if err := wire.Decode([]byte(body), &call{}, members, wire.IgnoreUnknown); err != nil {
+		if err := wire.Decode([]byte(body), &call{}, contract); err != nil {
 			t.Errorf("%q gives %v", body, err)
 		}
 	}
-	if err := wire.Decode([]byte(`{"key":"a","items":[{"other":1}]}`), &call{}, members, wire.RefuseUnknown); err == nil {
+	strict := contract
+	strict.RefuseUnknown = true
+	if err := wire.Decode([]byte(`{"key":"a","items":[{"other":1}]}`), &call{}, strict); err == nil {
 		t.Error("an unknown member further inside is taken")
 	}
 }

@@ -1,8 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,6 +30,15 @@ type wireCall struct {
 }
 
 type traits map[string]jsontext.Value
+
+// contract names every member that the Segment spec gives a call. SDKs send
+// null for what they do not know.
+var contract = erasure.JSONContract{Null: true, Members: erasure.Members{
+	"type": nil, "messageId": nil, "userId": nil, "anonymousId": nil, "previousId": nil, "groupId": nil, "event": nil,
+	"name": nil, "category": nil, "properties": nil, "traits": nil, "context": nil, "timestamp": nil,
+	"originalTimestamp": nil, "sentAt": nil, "receivedAt": nil, "integrations": nil, "channel": nil, "version": nil,
+	"writeKey": nil,
+}}
 
 // MessageIDLength is how long a messageId may be, in bytes.
 const MessageIDLength = 255
@@ -60,7 +69,7 @@ func readWire(raw []byte) (*wireCall, error) {
 	if len(raw) > EventSize {
 		return nil, refuse("Shorten the event to %d bytes.", EventSize)
 	}
-	if err := checkStrict(raw); err != nil {
+	if err := contract.Check(raw); err != nil {
 		return nil, err
 	}
 	var w wireCall
@@ -83,15 +92,15 @@ func readWire(raw []byte) (*wireCall, error) {
 // typeError names the member that is of the wrong type. Only names of the
 // call's own are shown; deeper ones may be anybody's.
 func typeError(err error) error {
-	var s *json.SemanticError
-	if !errors.As(err, &s) {
-		return syntaxError(err)
+	s, ok := errors.AsType[*json.SemanticError](err)
+	if ok && s.JSONPointer == "" {
+		return refuse("Give the call as a JSON object.")
 	}
-	for _, own := range members {
-		if bytes.Equal([]byte(s.JSONPointer), []byte("/"+own)) {
-			if own == "traits" {
-				return refuse("Give traits as an object.")
-			}
+	if ok {
+		own := strings.TrimPrefix(string(s.JSONPointer), "/")
+		if _, known := contract.Members[own]; known && own == "traits" {
+			return refuse("Give traits as an object.")
+		} else if known {
 			return refuse("Give %s as text.", own)
 		}
 	}

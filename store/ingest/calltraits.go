@@ -63,7 +63,7 @@ func (g *gathering) addTraits(all traits) (map[string]jsontext.Value, error) {
 	for name, v := range all {
 		v = slices.Clone(v)
 		if err := v.Compact(); err != nil {
-			return nil, syntaxError(err)
+			return nil, err
 		}
 		rest[name] = v
 	}
@@ -96,7 +96,7 @@ func traitText(key string, v jsontext.Value) (string, error) {
 	case '"':
 		b, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
-			return "", syntaxError(err)
+			return "", err
 		}
 		return string(b), nil
 	case '0':

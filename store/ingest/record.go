@@ -37,7 +37,7 @@ func record(kind Kind, w *wireCall) ([]byte, error) {
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, err
 	}
 	v := jsontext.Value(b)
 	err = v.Compact()

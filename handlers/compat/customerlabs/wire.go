@@ -25,7 +25,7 @@ type body struct {
 	Value string `json:"identify_by_value"`
 }
 
-var members = wire.Members{"identify_by_key": nil, "identify_by_value": nil}
+var contract = erasure.JSONContract{Members: erasure.Members{"identify_by_key": nil, "identify_by_value": nil}}
 
 // keys are CustomerLabs' names for Efface's keys, of two generations of its
 // page. Any other name is that of an external id, and of the key.
@@ -43,7 +43,7 @@ var errNobody = erasure.Errorf(erasure.CodeNotFound, "Nobody can have this ident
 // an error of its form: nothing matches it.
 func readIdentifier(text []byte) (id erasure.Identifier, err error) {
 	var b body
-	if err := wire.Decode(text, &b, members, wire.IgnoreUnknown); err != nil {
+	if err := wire.Decode(text, &b, contract); err != nil {
 		return id, err
 	}
 	if b.Key == "" {
