@@ -14,7 +14,7 @@ import (
 
 // I1: whatever is told, asked, uploaded or mistyped, and whatever becomes of
 // it, no file shows it: not while it is held, not after the erasure, not after
-// a kill -9.
+// a kill -9, and not where the keyring and the master key are elsewhere.
 func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -33,7 +33,7 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.kill()
 	s.look("after a kill -9")
 	s.serve("200ms")
-	release := openReaders(t, s.data)
+	release := openReaders(t, s.path("efface.db"), s.path("keyring.db"))
 	for _, p := range append(held[:30:30], called[:30]...) {
 		want(t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions",
 			map[string]any{"key": "user_id", "value": p.userID, "reason": s.plant("Grund "), "suppress": p.phone[10] > '4'}))
@@ -47,8 +47,16 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.look("after the erasures")
 	s.kill()
 	s.look("after another kill -9")
+
+	s.keysElsewhere()
 	s.serve("24h")
-	s.look("after the next start")
+	s.look("after the next start, with the keys elsewhere")
+	s.browse(held[40:], called[40:])
+	s.importCalls(s.crowd(100, 30), inTheClear)
+	if keys := s.command("", "key", "list"); !strings.Contains(keys.stdout, "script") {
+		t.Errorf("beside the server the list of keys is %q", keys.stdout)
+	}
+	s.look("with the keys elsewhere")
 }
 
 // importCSV imports by stdin and looks while the import is under way.
@@ -165,9 +173,7 @@ func (s *scene) browse(held, called []somebody) {
 func (s *scene) signIn() *visitor {
 	s.t.Helper()
 	email := fmt.Sprintf("staff%d@example.net", len(s.planted.exact.by))
-	if e := efface(s.t, staffPassword+"\n", "operator", "create", "--data", s.data, "--email", email, "--role", "admin", "--password-stdin"); e.code != 0 {
-		s.t.Fatal(e.stderr)
-	}
+	s.command(staffPassword+"\n", "operator", "create", "--email", email, "--role", "admin", "--password-stdin")
 	staff := newVisitor(s.t, s.base, "")
 	want(s.t, 401, "a wrong password")(staff.form("/login", "email", email, "password", s.plant("wrong password ")))
 	want(s.t, 401, "an unknown account")(staff.form("/login", "email", s.plant("unknown@example."), "password", s.plant("wrong password ")))

@@ -14,10 +14,22 @@ import (
 
 // I2, I7: once a request is completed, no wrapped key of the profile is in any
 // file, and no row of it but the request and its log entries; while a reader
-// keeps the old pages, it is not completed.
+// keeps the old pages, it is not completed. So it is wherever the keyring is.
 func TestAnErasedProfileLeavesNoKeyAndNoRow(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	t.Run("keys in the data directory", func(t *testing.T) {
+		t.Parallel()
+		newScene(t).leavesNoKeyAndNoRow(t)
+	})
+	t.Run("keys elsewhere", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t)
+		s.keysElsewhere()
+		s.leavesNoKeyAndNoRow(t)
+	})
+}
+
+func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 	s.serve("3s")
 	people := s.crowd(240, 0)
 	for _, source := range []string{"shop", "crm"} { // a fragment for each
@@ -30,7 +42,7 @@ func TestAnErasedProfileLeavesNoKeyAndNoRow(t *testing.T) {
 	for i, p := range people[:120] {
 		erased[s.request(p, i%10 == 0)] = true
 	}
-	release := openReaders(t, s.data)
+	release := openReaders(t, s.path("efface.db"), s.path("keyring.db"))
 	for id, p := range profiles {
 		for _, row := range p.keys {
 			if erased[id] {

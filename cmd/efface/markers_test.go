@@ -22,12 +22,10 @@ func TestNoLogLineOrMetricShowsWhatAClientSaid(t *testing.T) {
 	s := newScene(t)
 	m := &markers{scene: s, statuses: map[int]int{}}
 	people := s.crowd(40, 40)
-	must(t, "import", "--data", s.data, "--phone-region", "AT", write(t, "people.csv", csvOf(people[:20])))
+	s.command("", "import", "--phone-region", "AT", write(t, "people.csv", csvOf(people[:20])))
 	s.importCalls(people[20:], "shop")
 	m.badImport()
-	if e := efface(t, staffPassword+"\n", "operator", "create", "--data", s.data, "--email", markersStaff, "--role", "admin", "--password-stdin"); e.code != 0 {
-		t.Fatal(e.stderr)
-	}
+	s.command(staffPassword+"\n", "operator", "create", "--email", markersStaff, "--role", "admin", "--password-stdin")
 
 	m.serve("24h")
 	m.everywhere(people)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,12 +43,12 @@ func holdOpen(file string) error {
 	return db.QueryRow("SELECT COUNT(*) FROM sqlite_schema").Scan(&tables)
 }
 
-// openReaders opens a reader of both databases in another process; release
-// ends it.
-func openReaders(t *testing.T, data string) (release func()) {
+// openReaders opens a reader of databases in another process; release ends
+// it.
+func openReaders(t *testing.T, files ...string) (release func()) {
 	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), childReads+"="+filepath.Join(data, "efface.db")+":"+filepath.Join(data, "keyring.db"))
+	c.Env = append(os.Environ(), childReads+"="+strings.Join(files, ":"))
 	c.Stderr = os.Stderr
 	stdin, err := c.StdinPipe()
 	if err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,6 +20,7 @@ type scene struct {
 	*visitor // a script with every scope of Efface's own API and CustomerLabs'
 	t        *testing.T
 	data     string
+	keys     string // the directory of the keyring and the master key
 	temp     string // the temporary directory of every process
 	planted  *planted
 	server   *process // nil while none runs
@@ -31,17 +34,67 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	dir := t.TempDir()
 	s := &scene{t: t, data: filepath.Join(dir, "data"), temp: filepath.Join(dir, "temp"), planted: newPlanted()}
+	s.keys = s.data
 	if err := os.Mkdir(s.temp, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	key := must(t, "key", "create", "--data", s.data, "--name", "script", "--scope", "customerlabs,deletions:write,deletions:read,profiles:read")
+	key := s.command("", "key", "create", "--name", "script", "--scope", "customerlabs,deletions:write,deletions:read,profiles:read")
 	s.visitor = newVisitor(t, "", strings.TrimSpace(key.stdout))
 	return s
 }
 
+// keysElsewhere moves the keyring and the master key out of the data
+// directory, while no server runs. A command that is not told where to is
+// refused, and makes no others.
+func (s *scene) keysElsewhere() {
+	s.t.Helper()
+	before := s.keys
+	s.keys = filepath.Join(filepath.Dir(s.data), "keys")
+	if err := os.Mkdir(s.keys, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, file := range []string{"keyring.db", "keyring.db-wal", "master.key"} {
+		err := os.Rename(filepath.Join(before, file), filepath.Join(s.keys, file))
+		if err != nil && !(errors.Is(err, fs.ErrNotExist) && file == "keyring.db-wal") {
+			s.t.Fatal(err)
+		}
+	}
+	efface(s.t, "", "key", "list", "--data", s.data).refused(s.t, "There is no master key at")
+	efface(s.t, "", "key", "list", "--data", s.data, "--master-key", s.masterKey()).refused(s.t, "The keyring")
+}
+
+func (s *scene) masterKey() string { return filepath.Join(s.keys, "master.key") }
+
+// onStore says which store a command works on.
+func (s *scene) onStore(args []string) []string {
+	args = append(args, "--data", s.data)
+	if s.keys != s.data {
+		args = append(args, "--keyring", s.path("keyring.db"), "--master-key", s.masterKey())
+	}
+	return args
+}
+
 func (s *scene) launch(stdin io.Reader, args ...string) *process {
 	s.t.Helper()
-	return launch(s.t, stdin, []string{"TMPDIR=" + s.temp, "EFFACE_PHONE_REGION=AT"}, append(args, "--data", s.data)...)
+	return launch(s.t, stdin, []string{"TMPDIR=" + s.temp, "EFFACE_PHONE_REGION=AT"}, s.onStore(args)...)
+}
+
+// command runs one that has to succeed, beside the server where one runs.
+func (s *scene) command(stdin string, args ...string) ended {
+	s.t.Helper()
+	e := efface(s.t, stdin, s.onStore(args)...)
+	if e.code != 0 {
+		s.t.Fatalf("efface %s ended with %d: %s", strings.Join(args, " "), e.code, e.stderr)
+	}
+	return e
+}
+
+// path is where one of the two databases is.
+func (s *scene) path(file string) string {
+	if file == "keyring.db" {
+		return filepath.Join(s.keys, file)
+	}
+	return filepath.Join(s.data, file)
 }
 
 // serve starts the server, with further flags.
@@ -72,7 +125,11 @@ func (s *scene) look(when string, others ...*process) {
 
 func (s *scene) search(p *planted, processes []*process) sightings {
 	s.t.Helper()
-	found := p.inFiles(s.t, s.data, s.temp)
+	dirs := []string{s.data, s.temp}
+	if s.keys != s.data {
+		dirs = append(dirs, s.keys)
+	}
+	found := p.inFiles(s.t, dirs...)
 	for _, other := range processes {
 		found.merge(p.behind(s.t, other.Process.Pid))
 		found.merge(p.inPrint(other))
@@ -83,7 +140,7 @@ func (s *scene) search(p *planted, processes []*process) sightings {
 // read runs one statement beside the server.
 func (s *scene) read(file, query string, each func(scan func(...any) error) error) {
 	s.t.Helper()
-	db, err := sql.Open(seal.Driver, seal.DSN(filepath.Join(s.data, file), seal.DSNOptions{QueryOnly: true}))
+	db, err := sql.Open(seal.Driver, seal.DSN(s.path(file), seal.DSNOptions{QueryOnly: true}))
 	if err != nil {
 		s.t.Fatal(err)
 	}
