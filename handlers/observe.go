@@ -83,8 +83,10 @@ func (s *Server) logVisit(r *http.Request, v *visit, status int, took time.Durat
 	if v.gone {
 		status = 499 // as nginx has it: the client closed the request
 	}
+	method := knownMethod(r.Method)
+	s.config.Answered(pattern, method, status, took)
 	attrs := []slog.Attr{
-		slog.String("method", knownMethod(r.Method)), slog.String("route", pattern), slog.Int("status", status),
+		slog.String("method", method), slog.String("route", pattern), slog.Int("status", status),
 		slog.Duration("took", took), slog.String("reference", v.reference),
 	}
 	if v.failure != nil {

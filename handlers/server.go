@@ -25,8 +25,12 @@ type Config struct {
 	RatePerKey     float64 // requests a second that each API key may make; 0 is any number
 	AtOncePerKey   int     // requests of one API key at once; 0 is 256
 	Wake           func()  // tells the runner that there may be work; nil does nothing
-	Logger         *slog.Logger
-	Settings       []views.Setting // the flags, as Settings shows them
+	// Answered is told of each answer: the route's pattern or "none", one of
+	// the known methods or "other", the status and how long it took. Nothing
+	// in it is chosen by a client. nil does nothing.
+	Answered func(route, method string, status int, took time.Duration)
+	Logger   *slog.Logger
+	Settings []views.Setting // the flags, as Settings shows them
 }
 
 // Server answers for one store.
@@ -54,6 +58,9 @@ func New(db *store.DB, config Config) (*Server, error) {
 	}
 	if config.Wake == nil {
 		config.Wake = func() {}
+	}
+	if config.Answered == nil {
+		config.Answered = func(string, string, int, time.Duration) {}
 	}
 	if config.AtOncePerKey == 0 {
 		config.AtOncePerKey = 256

@@ -79,7 +79,7 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, config handle
 	s.base = strings.TrimSuffix(config.BaseURL, "/")
 	config.Wake = s.runner.Wake
 	m := newMetrics(db, s.log)
-	config.Logger = slog.New(countedLog{config.Logger.Handler(), m})
+	config.Answered = m.answered
 	site, err := handlers.New(db, config)
 	if err != nil {
 		return nil, err
