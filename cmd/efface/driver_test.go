@@ -73,7 +73,7 @@ type client struct {
 // requestSomebody asks for the erasure of the next person. Like all that a
 // client does it says whether to go on: not when the server is gone.
 func (c client) requestSomebody(own *[]*asked) bool {
-	who, ok := c.take()
+	who, cancels, ok := c.take()
 	if !ok { // enough was asked for in this cycle: read only
 		_, err := c.api("GET", "/api/v1/deletions?state=pending", nil)
 		return err == nil
@@ -87,20 +87,27 @@ func (c client) requestSomebody(own *[]*asked) bool {
 		c.giveBack(who) // the import did not come so far
 		return true
 	}
+	if !cancels {
+		own = new([]*asked)
+	}
 	return c.request(rest[:36], by[rand.IntN(2)], own)
 }
 
 // take gives a person whom nothing was asked of, unless the cycle has had
-// enough.
-func (c client) take() (who somebody, ok bool) {
+// enough. A large person's request is not cancelled: there are few of them.
+func (c client) take() (who somebody, cancels, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.soon) > 0 {
+		who, c.soon = c.soon[0], c.soon[1:]
+		return who, false, true
+	}
 	if c.enough == 0 || len(c.unasked) == 0 {
-		return who, false
+		return who, false, false
 	}
 	c.enough--
 	who, c.unasked = c.unasked[0], c.unasked[1:]
-	return who, true
+	return who, true, true
 }
 
 func (c client) giveBack(who somebody) {

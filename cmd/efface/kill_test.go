@@ -16,8 +16,9 @@ import (
 
 const (
 	killWindow = 300 * time.Millisecond
-	newComers  = 700 // people that each cycle's import brings, in two commits
-	keptPeople = 40  // whom nobody asks to erase
+	newComers  = 700  // people that each cycle's import brings, in two commits
+	keptPeople = 40   // whom nobody asks to erase
+	manyEvents = 3000 // each a record and a message: more rows than one commit deletes
 )
 
 // I3, I4, I5, I6, I7: killed at any instant of imports, requests, cancels and
@@ -30,10 +31,16 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	kept := s.crowd(keptPeople, 0)
 	s.imported(s.launch(strings.NewReader(csvOf(kept)), "import", "-"), keptPeople)
 	cycles := storetest.Scale(t, 200)
-	d := &driver{scene: s, unasked: s.crowd(30*cycles, 0)}
-	d.people = append(d.people, d.unasked...)
+	d := &driver{scene: s, unasked: s.crowd(30*cycles, 0), large: s.crowd(cycles/5, 0)}
+	d.people = append(append(d.people, d.unasked...), d.large...)
 	s.imported(s.launch(strings.NewReader(csvOf(d.people)), "import", "-"), len(d.people))
+	for _, p := range d.large {
+		s.imported(s.launch(strings.NewReader(p.events(manyEvents)), "import", "-"), manyEvents)
+	}
 	for n := range cycles {
+		if n%5 == 0 {
+			d.soon = append(d.soon, d.large[n/5])
+		}
 		t.Run(fmt.Sprint("cycle ", n), d.cycle)
 		if t.Failed() {
 			return
@@ -43,6 +50,7 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	eventually(t, "the next start ends everything by itself", func() bool { return s.count(openRequests) == 0 })
 	d.check(t, true)
 	erased := d.checkRows(t)
+	large := d.count(`SELECT COUNT(*) FROM requests WHERE state = 'completed' AND records >= ` + fmt.Sprint(manyEvents))
 	for _, p := range kept {
 		a := want(t, http.StatusOK, "a find")(s.api("POST", "/api/v1/profiles/find", map[string]string{"key": "email", "value": p.email}))
 		if !strings.Contains(a.body, p.userID) {
@@ -52,11 +60,11 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	s.stop()
 	storetest.CheckLog(t, s.data)
 	d.checkImports(t, keptPeople)
-	if len(d.asked) < cycles || erased == 0 || d.cancels == 0 {
-		t.Errorf("too little was done: %d requests, %d cancels, %d erased", len(d.asked), d.cancels, erased)
+	if len(d.asked) < cycles || erased == 0 || d.cancels == 0 || large == 0 {
+		t.Errorf("too little was done: %d requests, %d cancels, %d erased, %d of them in several commits", len(d.asked), d.cancels, erased, large)
 	}
-	t.Logf("%d kills, %d of them while the server started, %d requests acknowledged, %d cancels, %d erased, %d imports cut off",
-		cycles, d.startKills, len(d.asked), d.cancels, erased, d.cutImports)
+	t.Logf("%d kills, %d of them while the server started, %d requests acknowledged, %d cancels, %d erased, %d of them in several commits, %d imports cut off",
+		cycles, d.startKills, len(d.asked), d.cancels, erased, large, d.cutImports)
 }
 
 // driver makes requests and cancels, and remembers what was acknowledged.
@@ -65,6 +73,8 @@ type driver struct {
 	people   []somebody
 	arriving []somebody // whom no import was done with
 	unasked  []somebody // whom no request was sent for
+	large    []somebody // with many events
+	soon     []somebody // those of them whom the next cycle asks for first
 	enough   int        // how many more to ask for in this cycle
 	asked    []*asked
 
@@ -142,6 +152,7 @@ func (d *driver) checkRows(t *testing.T) (erased int) {
 		"keys listed to be destroyed":                     `SELECT COUNT(*) FROM erasure_keys`,
 		"fragments of nobody":                             `SELECT COUNT(*) FROM fragments WHERE profile NOT IN (SELECT id FROM profiles)`,
 		"look-ups that lead to nobody":                    `SELECT COUNT(*) FROM lookup WHERE profile NOT IN (SELECT id FROM profiles)`,
+		"records of no fragment":                          `SELECT COUNT(*) FROM records WHERE fragment NOT IN (SELECT id FROM fragments)`,
 		"identifiers of no fragment":                      `SELECT COUNT(*) FROM identifiers WHERE fragment NOT IN (SELECT id FROM fragments)`,
 		"traits of no fragment":                           `SELECT COUNT(*) FROM traits WHERE fragment NOT IN (SELECT id FROM fragments)`,
 		"messages of no fragment":                         `SELECT COUNT(*) FROM messages WHERE fragment NOT IN (SELECT id FROM fragments)`,

@@ -201,6 +201,15 @@ func (p somebody) calls() string {
 `, "m1-"+p.email, p.userID, p.anonymous, p.email, p.phone, p.name, p.trait, p.city, "m2-"+p.email, p.userID, p.bought, p.city)
 }
 
+// events are n calls about the same person, who is known already.
+func (p somebody) events(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"type":"track","messageId":"seen %d %s","userId":%q,"event":"Seen"}`+"\n", i, p.userID, p.userID)
+	}
+	return b.String()
+}
+
 // crowd makes people and plants every value of the first ones. The others
 // only fill the files.
 func (s *scene) crowd(n, plant int) []somebody {
