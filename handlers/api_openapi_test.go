@@ -63,7 +63,7 @@ func TestEveryScriptRouteIsInTheOpenAPIFileAndNoOther(t *testing.T) {
 	if listed := d.operations(); !slices.Equal(served, listed) {
 		t.Errorf("served are\n%s\nlisted are\n%s", strings.Join(served, "\n"), strings.Join(listed, "\n"))
 	}
-	s := st.script(erasure.ScopeIngest)
+	s := st.script(erasure.ScopeCustomerLabs)
 	for _, operation := range d.operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		a := s.call(method, strings.ReplaceAll(path, "{id}", "x"), "{}")
@@ -193,7 +193,7 @@ func TestRealAnswersFitTheirSchemas(t *testing.T) {
 	storetest.Identify(t, st.db, "crm", "user_id", "1", "email", "both@example.com")
 	storetest.Identify(t, st.db, "crm", "user_id", "2", "email", "both@example.com")
 	full := st.script(append(everyScope, erasure.ScopeCustomerLabs)...)
-	none := st.script(erasure.ScopeIngest)
+	finds, reads := st.script(erasure.ScopeProfilesRead), st.script(erasure.ScopeDeletionsRead)
 	id := full.call("POST", "/api/v1/deletions", annBody).tree()["id"].(string)
 	labs := func(key, value string) string {
 		return fmt.Sprintf(`{"identify_by_key":%q,"identify_by_value":%q}`, key, value)
@@ -222,7 +222,7 @@ func TestRealAnswersFitTheirSchemas(t *testing.T) {
 		{"POST", "/user-deletion/cancel-request/", "", labs("email", "ann@example.com")},
 	} {
 		path := strings.ReplaceAll(c.template, "{id}", id) + c.query
-		for _, s := range []script{none, full} {
+		for _, s := range []script{finds, reads, full} {
 			d.documented(s.call(c.method, path, c.body, "X-API-Key", s.token), c.method, c.template)
 		}
 	}

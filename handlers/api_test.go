@@ -182,7 +182,7 @@ func TestTheListIsPagedAndFiltered(t *testing.T) {
 		t.Errorf("the last page is %v", last)
 	}
 	for query, want := range map[string]int{
-		"state=pending&origin=api": 50, "state=completed": 0, "origin=june": 0, "q=T-7": 1, "q=T-99": 0,
+		"state=pending&origin=api": 50, "state=completed": 0, "origin=customerlabs": 0, "q=T-7": 1, "q=T-99": 0,
 		"from=2026-03-01": 50, "from=2026-03-02": 0, "to=2026-03-01": 50, "to=2026-02-28": 0,
 		"to=2026-03-01T09:00:00Z": 0, "from=2026-03-01T10:00:00%2B01:00": 50,
 	} {
@@ -316,7 +316,7 @@ func TestAPathWithoutARouteAndAnotherMethodAreProblems(t *testing.T) {
 	if a := st.browser().send("GET", "/api/v1/deletions", nil).problem(http.StatusUnauthorized); !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
 		t.Errorf("it asks for %q", a.header.Get("WWW-Authenticate"))
 	}
-	st.script(erasure.ScopeIngest).call("GET", "/api/v1/deletions", "").problem(http.StatusForbidden)
+	st.script(erasure.ScopeCustomerLabs).call("GET", "/api/v1/deletions", "").problem(http.StatusForbidden)
 }
 
 func TestAKeyOverItsRateWaits(t *testing.T) {

@@ -78,16 +78,16 @@ func TestTheExportHoldsWhatTheLogHolds(t *testing.T) {
 func TestTheExportHasTheLogsFilters(t *testing.T) {
 	st := newSite(t)
 	st.requested(st.person("user_id", "u1"))
-	june := st.waiting("u2")
+	two := st.waiting("u2")
 	b := st.signedIn(erasure.Staff)
-	rows := b.get("/logs.csv?origin=june&state=pending&to=2026-03-01").csvRows()
-	if len(rows) != 1 || rows[0][0] != june.ID.String() {
+	rows := b.get("/logs.csv?origin=customerlabs&state=pending&to=2026-03-01").csvRows()
+	if len(rows) != 1 || rows[0][0] != two.ID.String() {
 		t.Errorf("the rows are %v", rows)
 	}
 	if rows := b.get("/logs.csv?from=2026-03-02").csvRows(); len(rows) != 0 {
 		t.Errorf("the rows are %v", rows)
 	}
-	if link, _ := b.get("/logs?origin=june").find("a[download]").Attr("href"); link != "/logs.csv?origin=june" {
+	if link, _ := b.get("/logs?origin=customerlabs").find("a[download]").Attr("href"); link != "/logs.csv?origin=customerlabs" {
 		t.Errorf("the page leads to %q", link)
 	}
 }
@@ -99,7 +99,7 @@ func (st *site) askMany(n int) {
 	for i := range n {
 		all.Go(func() {
 			_, _, err := st.db.RequestErasure(st.t.Context(), erasure.NewRequest{
-				Asked: storetest.Identifiers("user_id", fmt.Sprint("many", i))[0], Unknown: true, Origin: erasure.June, Actor: erasure.System})
+				Asked: storetest.Identifiers("user_id", fmt.Sprint("many", i))[0], Unknown: true, Origin: erasure.CustomerLabs, Actor: erasure.System})
 			failed <- err
 		})
 	}

@@ -50,7 +50,7 @@ func TestTheLogIsFiltered(t *testing.T) {
 	b.get("/logs").lists(three, two, one)
 	b.get("/logs?state=pending").lists(two, one).holds("state", "pending")
 	b.get("/logs?state=cancelled").lists(three)
-	b.get("/logs?origin=june").lists(two).holds("origin", "june")
+	b.get("/logs?origin=customerlabs").lists(two).holds("origin", "customerlabs")
 	b.get("/logs?origin=api&state=pending").lists(one)
 	b.get("/logs?q="+one.EffaceID.String()).lists(one).holds("q", one.EffaceID.String())
 	b.get("/logs?q=+" + url.QueryEscape(strings.ToUpper(two.ID.String())+"\u200b")).lists(two)
@@ -129,7 +129,7 @@ func TestThePagesOfTheLogHoldEachRequestOnce(t *testing.T) {
 		want[st.waiting(fmt.Sprint("u", i)).ID.String()] = true
 	}
 	b := st.signedIn(erasure.Staff)
-	path, pages, before := "/logs?origin=june", 0, "~"
+	path, pages, before := "/logs?origin=customerlabs", 0, "~"
 	for path != "" {
 		a := b.get(path).want(http.StatusOK)
 		for _, id := range a.listed() {

@@ -43,7 +43,7 @@ func (st *site) requested(p erasure.Profile) erasure.Request {
 func (st *site) waiting(userID string) erasure.Request {
 	st.t.Helper()
 	r, _, err := st.db.RequestErasure(st.t.Context(), erasure.NewRequest{
-		Asked: storetest.Identifiers("user_id", userID)[0], Unknown: true, Origin: erasure.June, Actor: erasure.System})
+		Asked: storetest.Identifiers("user_id", userID)[0], Unknown: true, Origin: erasure.CustomerLabs, Actor: erasure.System})
 	if err != nil {
 		st.t.Fatal(err)
 	}

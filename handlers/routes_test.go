@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -71,6 +72,18 @@ func TestEveryRouteIsForThoseWhomTheSpecificationNames(t *testing.T) {
 		if best, ok := longest(permitted, rt.path); !ok || !slices.Equal(permitted[best], rt.may.roles) {
 			t.Errorf("%s is for %v, want %v", rt.pattern(), rt.may.roles, permitted[best])
 		}
+	}
+}
+
+func TestTheScopesOfferedAreThoseThatOpenARoute(t *testing.T) {
+	opens := map[erasure.Scope]bool{}
+	for _, rt := range newSite(t).server.table() {
+		if rt.may.scope != "" {
+			opens[rt.may.scope] = true
+		}
+	}
+	if offered := slices.Sorted(slices.Values(erasure.Scopes)); !slices.Equal(offered, slices.Sorted(maps.Keys(opens))) {
+		t.Errorf("keys are offered for %v, and the routes are for %v", offered, opens)
 	}
 }
 

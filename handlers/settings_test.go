@@ -53,16 +53,16 @@ func TestAKeyIsShownOnceAndEndsWhenRevoked(t *testing.T) {
 func TestAWrongKeyFormIsShownAgainWithWhatWasTyped(t *testing.T) {
 	st := newSite(t)
 	b := st.signedIn(erasure.Admin)
-	st.key(erasure.ScopeJune)
+	st.key(erasure.ScopeDeletionsRead)
 	keys, err := st.db.Keys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, form := range []url.Values{
-		{}, {"name": {"crm"}}, {"scope": {"june"}}, {"name": {"crm"}, "scope": {"all"}}, {"name": {"crm"}, "scope": {"clevertap"}},
-		{"name": {"crm"}, "scope": {"june"}, "expires": {"soon"}}, {"name": {"crm"}, "scope": {"june"}, "expires": {"-1"}},
-		{"name": {"crm"}, "scope": {"june"}, "expires": {"1.5"}},
-		{"name": {"crm"}, "scope": {"june"}, "expires": {"999999"}}, {"name": {keys[0].Name}, "scope": {"june"}},
+		{}, {"name": {"crm"}}, {"scope": {"deletions:read"}}, {"name": {"crm"}, "scope": {"all"}}, {"name": {"crm"}, "scope": {"clevertap"}},
+		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"soon"}}, {"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"-1"}},
+		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"1.5"}},
+		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"999999"}}, {"name": {keys[0].Name}, "scope": {"deletions:read"}},
 	} {
 		a := b.post("/settings/keys", form).want(http.StatusUnprocessableEntity)
 		if v, _ := a.find("input[name=name]").Attr("value"); v != form.Get("name") || a.find("[role=alert] li").Length() == 0 {

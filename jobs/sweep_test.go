@@ -31,7 +31,7 @@ func TestTheSweeperSweepsOnceADay(t *testing.T) {
 
 func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 	db := storetest.Open(t)
-	token, _, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeJune}})
+	token, _, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (n NewKey) check() error {
 	}
 	for _, s := range n.Scopes {
 		if !slices.Contains(erasure.Scopes, s) {
-			return erasure.Errorf(erasure.CodeInvalid, "Choose scopes from the list.").In("scope")
+			return erasure.Errorf(erasure.CodeInvalid, "Choose scopes from these: %s.", joinScopes(erasure.Scopes, ", ")).In("scope")
 		}
 	}
 	clevertap := slices.Contains(n.Scopes, erasure.ScopeCleverTap)
@@ -81,7 +81,7 @@ func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (tok
 		}
 		rows, err := t.exec(`INSERT INTO api_keys (id, name, hash, scopes, account_id, created_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-			k.ID[:], k.Name, tokenHash(token), joinScopes(scopes), k.AccountID, t.now.UnixMilli(), expires)
+			k.ID[:], k.Name, tokenHash(token), joinScopes(scopes, ","), k.AccountID, t.now.UnixMilli(), expires)
 		if err != nil {
 			return fmt.Errorf("creating an API key: %w", err)
 		}
@@ -94,12 +94,12 @@ func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (tok
 	return token, k, err
 }
 
-func joinScopes(scopes []erasure.Scope) string {
+func joinScopes(scopes []erasure.Scope, between string) string {
 	var words []string
 	for _, s := range scopes {
 		words = append(words, string(s))
 	}
-	return strings.Join(words, ",")
+	return strings.Join(words, between)
 }
 
 const keyColumns = `id, name, scopes, account_id, created_at, expires_at, revoked_at, last_used`

@@ -29,7 +29,7 @@ func TestAKeyOpensWhatItWasMadeFor(t *testing.T) {
 		t.Errorf("the key is %q", token)
 	}
 	k, err := db.KeyByToken(t.Context(), token)
-	if err != nil || k.ID != made.ID || k.Name != "crm sync" || len(k.Scopes) != 2 || !k.Has(erasure.ScopeDeletionsRead) || k.Has(erasure.ScopeIngest) {
+	if err != nil || k.ID != made.ID || k.Name != "crm sync" || len(k.Scopes) != 2 || !k.Has(erasure.ScopeDeletionsRead) || k.Has(erasure.ScopeProfilesRead) {
 		t.Errorf("got %+v, %v", k, err)
 	}
 	for _, wrong := range []string{"", "efk_", token[:46], token + "A", strings.ToUpper(token), "Bearer " + token} {
@@ -41,7 +41,7 @@ func TestAKeyOpensWhatItWasMadeFor(t *testing.T) {
 func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
 	clock := storetest.NewClock()
 	db := storetest.Open(t, storetest.WithClock(clock))
-	scopes := []erasure.Scope{erasure.ScopeJune}
+	scopes := []erasure.Scope{erasure.ScopeDeletionsRead}
 	byName, _ := newKey(t, db, store.NewKey{Name: "one", Scopes: scopes})
 	byID, k := newKey(t, db, store.NewKey{Name: "two", Scopes: scopes})
 	expiring, _ := newKey(t, db, store.NewKey{Name: "three", Scopes: scopes, Expires: 24 * time.Hour})
@@ -67,7 +67,7 @@ func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
 
 func TestANameIsUniqueAmongLiveKeys(t *testing.T) {
 	db := storetest.Open(t)
-	n := store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeIngest}}
+	n := store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}}
 	newKey(t, db, n)
 	_, _, err := db.CreateKey(t.Context(), erasure.System, n)
 	wantCode(t, err, erasure.CodeConflict)
@@ -82,11 +82,11 @@ func TestANameIsUniqueAmongLiveKeys(t *testing.T) {
 
 func TestAKeyThatMakesNoSenseIsRefused(t *testing.T) {
 	db := storetest.Open(t)
-	june, clevertap := []erasure.Scope{erasure.ScopeJune}, []erasure.Scope{erasure.ScopeCleverTap}
+	read, clevertap := []erasure.Scope{erasure.ScopeDeletionsRead}, []erasure.Scope{erasure.ScopeCleverTap}
 	for _, n := range []store.NewKey{
-		{Scopes: june}, {Name: " crm", Scopes: june}, {Name: "c\x00rm", Scopes: june}, {Name: "c\u200brm", Scopes: june},
-		{Name: strings.Repeat("x", 65), Scopes: june}, {Name: "crm"}, {Name: "crm", Scopes: []erasure.Scope{"all"}},
-		{Name: "crm", Scopes: june, Expires: -time.Hour}, {Name: "crm", Scopes: june, AccountID: "W1"}, {Name: "crm", Scopes: clevertap},
+		{Scopes: read}, {Name: " crm", Scopes: read}, {Name: "c\x00rm", Scopes: read}, {Name: "c\u200brm", Scopes: read},
+		{Name: strings.Repeat("x", 65), Scopes: read}, {Name: "crm"}, {Name: "crm", Scopes: []erasure.Scope{"all"}},
+		{Name: "crm", Scopes: read, Expires: -time.Hour}, {Name: "crm", Scopes: read, AccountID: "W1"}, {Name: "crm", Scopes: clevertap},
 	} {
 		_, _, err := db.CreateKey(t.Context(), erasure.System, n)
 		wantCode(t, err, erasure.CodeInvalid)
@@ -96,7 +96,7 @@ func TestAKeyThatMakesNoSenseIsRefused(t *testing.T) {
 func TestTheLastUseOfAKeyIsNotedToTheMinute(t *testing.T) {
 	clock := storetest.NewClock()
 	db := storetest.Open(t, storetest.WithClock(clock))
-	token, _ := newKey(t, db, store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeIngest}})
+	token, _ := newKey(t, db, store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}})
 	use := func() {
 		t.Helper()
 		if _, err := db.KeyByToken(t.Context(), token); err != nil {

@@ -452,9 +452,11 @@ func newKey(f KeyForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = field(input{Name: "account_id", Label: "CleverTap account ID (optional)", Value: f.AccountID, MaxLength: 64, Problem: f.Problems.of("account_id")}).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
+		if slices.Contains(erasure.Scopes, erasure.ScopeCleverTap) {
+			templ_7745c5c3_Err = field(input{Name: "account_id", Label: "CleverTap account ID (optional)", Value: f.AccountID, MaxLength: 64, Problem: f.Problems.of("account_id")}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		templ_7745c5c3_Err = field(input{Name: "expires", Label: "Expires after days (optional)", Value: f.Expires, MaxLength: 5, Problem: f.Problems.of("expires"), Hint: "Leave it empty for a key that stays until it is revoked."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

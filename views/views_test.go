@@ -66,7 +66,7 @@ func every() map[string]templ.Component {
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
 		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
-		"keys":           views.Keys(admin, []erasure.APIKey{key}, views.KeyForm{Problems: wrong("name", "scope", "account_id", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
+		"keys":           views.Keys(admin, []erasure.APIKey{key}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
 		"key_revoke":     views.KeyRevoke(admin, key, nil),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 func TestKeyCreatePrintsTheKeyAlone(t *testing.T) {
@@ -16,9 +18,8 @@ func TestKeyCreatePrintsTheKeyAlone(t *testing.T) {
 	if !regexp.MustCompile(`^efk_\S{43}\n$`).MatchString(e.stdout) {
 		t.Errorf("stdout holds %q", e.stdout)
 	}
-	efface(t, "", "key", "create", "--data", data, "--name", "crm", "--scope", "june").refused(t, "another name")
-	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").refused(t, "scope")
-	efface(t, "", "key", "create", "--data", data, "--name", "ct", "--scope", "clevertap").refused(t, "account id")
+	efface(t, "", "key", "create", "--data", data, "--name", "crm", "--scope", "profiles:read").refused(t, "another name")
+	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").refused(t, "customerlabs, deletions:write")
 	if e := must(t, "key", "list", "--data", data); !strings.Contains(e.stdout, "crm") || strings.Contains(e.stdout, "efk_") {
 		t.Errorf("the list is %q", e.stdout)
 	}
@@ -48,6 +49,26 @@ func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
 	}
 	if e := efface(t, "", "operator", "create", "--data", data, "--email", "c@example.com", "--role", "king"); e.code != exitUsage {
 		t.Errorf("an unknown role ends with %d: %s", e.code, e.stderr)
+	}
+}
+
+func TestWhatCommandsDoIsLoggedAsDoneAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	must(t, "operator", "create", "--data", data, "--email", "ann@example.com", "--role", "admin")
+	must(t, "operator", "create", "--data", data, "--email", "bob@example.com", "--role", "admin")
+	must(t, "operator", "reset-password", "--data", data, "ann@example.com")
+	must(t, "operator", "disable", "--data", data, "bob@example.com")
+	must(t, "key", "create", "--data", data, "--name", "crm", "--scope", "profiles:read")
+	must(t, "key", "revoke", "--data", data, "crm")
+	entries := storetest.CheckLog(t, data)
+	for _, e := range entries {
+		if e.Actor != "terminal" {
+			t.Errorf("%s is logged as done by %s", e.Kind, e.Actor)
+		}
+	}
+	if len(entries) != 8 { // each of the two operators was given a link as well
+		t.Errorf("%d entries are logged", len(entries))
 	}
 }
 

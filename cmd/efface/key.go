@@ -20,7 +20,7 @@ type keyCommand struct {
 type createKey struct {
 	storeFlags
 	Name      string          `help:"The key's name, which the log shows." required:"" placeholder:"N"`
-	Scope     []erasure.Scope `help:"What the key may do: customerlabs, lytics, clevertap, june, deletions:write, deletions:read, profiles:read, ingest." required:"" placeholder:"S"`
+	Scope     []erasure.Scope `help:"What the key may do: ${scopes}." required:"" placeholder:"S"`
 	Expires   *span           `help:"After how long the key ends, such as 90d; never unless given." placeholder:"DURATION"`
 	AccountID string          `help:"The account id that CleverTap scripts send with the key." placeholder:"ID"`
 }
@@ -54,18 +54,17 @@ func (c *listKeys) Run(ctx context.Context, p program) error {
 		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "NAME\tSCOPES\tCREATED\tLAST USED\tEXPIRES\tSTATE\tID")
 		for _, k := range keys {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Name, scopes(k), day(k.CreatedAt), day(k.LastUsed), day(k.ExpiresAt), standing(k), k.ID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Name, strings.Join(words(k.Scopes), ","), day(k.CreatedAt), day(k.LastUsed), day(k.ExpiresAt), standing(k), k.ID)
 		}
 		return w.Flush()
 	})
 }
 
-func scopes(k erasure.APIKey) string {
-	var words []string
-	for _, s := range k.Scopes {
-		words = append(words, string(s))
+func words(scopes []erasure.Scope) (all []string) {
+	for _, s := range scopes {
+		all = append(all, string(s))
 	}
-	return strings.Join(words, ",")
+	return all
 }
 
 func standing(k erasure.APIKey) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -53,6 +54,7 @@ func run(ctx context.Context, args []string, p program) int {
 	parser, err := kong.New(&c, kong.Name("efface"), kong.Description("A self-hosted right-to-erasure console."),
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(int) { helped = true }),
 		kong.Resolvers(variables(p.env)), kong.ValueFormatter(withVariable), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"scopes": strings.Join(words(erasure.Scopes), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p, &c))
 	if err != nil {
 		return p.fail(err)

@@ -84,8 +84,8 @@ const (
 	June         Origin = "june"
 )
 
-// Origins lists every door in the order pages show them.
-var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap, June}
+// Origins lists the doors that there are, in the order pages show them.
+var Origins = []Origin{Console, API, CustomerLabs}
 
 // ActorKind says what kind of actor an [Actor] is.
 type ActorKind string

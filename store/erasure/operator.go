@@ -54,9 +54,9 @@ const (
 	ScopeIngest         Scope = "ingest"
 )
 
-// Scopes lists every scope in the order pages show them.
-var Scopes = []Scope{ScopeCustomerLabs, ScopeLytics, ScopeCleverTap, ScopeJune,
-	ScopeDeletionsWrite, ScopeDeletionsRead, ScopeProfilesRead, ScopeIngest}
+// Scopes lists the scopes that open a route, in the order pages show them. A
+// key can be made for no other.
+var Scopes = []Scope{ScopeCustomerLabs, ScopeDeletionsWrite, ScopeDeletionsRead, ScopeProfilesRead}
 
 // APIKey is a script's credential. The key itself is shown once and stored
 // as its SHA-256.
