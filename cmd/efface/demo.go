@@ -68,7 +68,7 @@ func (s *server) printDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	link, _, err := s.db.NewLink(ctx, erasure.System, store.SignInLink, o.ID)
+	link, _, err := s.db.NewLink(ctx, erasure.Terminal, store.SignInLink, o.ID)
 	if err != nil {
 		return err
 	}
@@ -83,10 +83,10 @@ func (s *server) printDemo(ctx context.Context) error {
 
 // newDemoKey makes a key for this start and ends the last one's.
 func newDemoKey(ctx context.Context, db *store.DB) (string, error) {
-	if err := db.RevokeKey(ctx, erasure.System, demoKey); err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
+	if err := db.RevokeKey(ctx, erasure.Terminal, demoKey); err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
 		return "", err
 	}
-	token, _, err := db.CreateKey(ctx, erasure.System, store.NewKey{Name: demoKey, Scopes: []erasure.Scope{
+	token, _, err := db.CreateKey(ctx, erasure.Terminal, store.NewKey{Name: demoKey, Scopes: []erasure.Scope{
 		erasure.ScopeCustomerLabs, erasure.ScopeDeletionsWrite, erasure.ScopeDeletionsRead, erasure.ScopeProfilesRead}})
 	return token, err
 }

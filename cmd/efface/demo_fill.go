@@ -182,7 +182,7 @@ func (c *demoCommand) request(ctx context.Context, db *store.DB, of func(erasure
 func demoActors(ctx context.Context, db *store.DB) (staff, script erasure.Actor, err error) {
 	o, err := db.OperatorByEmail(ctx, demoOperator)
 	if erasure.CodeOf(err) == erasure.CodeNotFound {
-		o, err = db.CreateOperator(ctx, erasure.System, store.NewOperator{Email: demoOperator, Role: erasure.Admin})
+		o, err = db.CreateOperator(ctx, erasure.Terminal, store.NewOperator{Email: demoOperator, Role: erasure.Admin})
 	}
 	if err != nil {
 		return staff, script, err

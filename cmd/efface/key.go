@@ -32,7 +32,7 @@ func (c *createKey) Run(ctx context.Context, p program) error {
 		n.Expires = c.Expires.Duration
 	}
 	return c.with(ctx, func(db *store.DB) error {
-		token, k, err := db.CreateKey(ctx, erasure.System, n)
+		token, k, err := db.CreateKey(ctx, erasure.Terminal, n)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ type revokeKey struct {
 // Run implements the command.
 func (c *revokeKey) Run(ctx context.Context, p program) error {
 	return c.withExisting(ctx, func(db *store.DB) error {
-		if err := db.RevokeKey(ctx, erasure.System, c.Key); err != nil {
+		if err := db.RevokeKey(ctx, erasure.Terminal, c.Key); err != nil {
 			return err
 		}
 		fmt.Fprintln(p.stderr, "The key is revoked.")

@@ -57,7 +57,7 @@ func (c *createOperator) Run(ctx context.Context, p program) error {
 		}
 	}
 	return c.with(ctx, func(db *store.DB) error {
-		o, err := db.CreateOperator(ctx, erasure.System, n)
+		o, err := db.CreateOperator(ctx, erasure.Terminal, n)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func readPassword(r io.Reader) (string, error) {
 
 // passwordLink prints a one-time link, alone, on stdout.
 func (p program) passwordLink(ctx context.Context, db *store.DB, base string, o erasure.Operator) error {
-	token, until, err := db.NewLink(ctx, erasure.System, store.PasswordLink, o.ID)
+	token, until, err := db.NewLink(ctx, erasure.Terminal, store.PasswordLink, o.ID)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (c *disable) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		if err := db.SetDisabled(ctx, erasure.System, o.ID, true); err != nil {
+		if err := db.SetDisabled(ctx, erasure.Terminal, o.ID, true); err != nil {
 			return err
 		}
 		fmt.Fprintf(p.stderr, "The account %s is disabled and its sessions are ended.\n", o.Email)

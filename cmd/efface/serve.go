@@ -112,7 +112,7 @@ func (s *server) printSetUp(ctx context.Context) error {
 	if err != nil || !empty {
 		return err
 	}
-	token, until, err := s.db.NewLink(ctx, erasure.System, store.SetupLink, uuid.Nil)
+	token, until, err := s.db.NewLink(ctx, erasure.Terminal, store.SetupLink, uuid.Nil)
 	if err != nil {
 		return err
 	}

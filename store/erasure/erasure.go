@@ -94,23 +94,29 @@ type ActorKind string
 const (
 	ByOperator ActorKind = "operator"
 	ByKey      ActorKind = "key"
-	BySystem   ActorKind = "system" // the runner, a sweep, or a command at the terminal
+	ByTerminal ActorKind = "terminal" // a command run on the server's machine
+	BySystem   ActorKind = "system"   // the runner, a sweep, or a rule on what arrived
 )
 
 // Actor is who did something: an operator or an API key by its random id,
-// never by name or e-mail. ID is the zero UUID for [BySystem].
+// never by name or e-mail. ID is the zero UUID for [ByTerminal] and [BySystem].
 type Actor struct {
 	Kind ActorKind
 	ID   uuid.UUID
 }
 
+// Terminal is the actor for what a command does: who may read the store's files
+// needs no account.
+var Terminal = Actor{Kind: ByTerminal}
+
 // System is the actor for what Efface does of itself.
 var System = Actor{Kind: BySystem}
 
-// String gives the form used in log entries: the kind, a colon and the id.
+// String gives the form used in log entries: the kind and, where there is an
+// id, a colon and the id.
 func (a Actor) String() string {
-	if a.Kind == BySystem {
-		return string(BySystem)
+	if a.Kind == ByTerminal || a.Kind == BySystem {
+		return string(a.Kind)
 	}
 	return fmt.Sprintf("%s:%s", a.Kind, a.ID)
 }
