@@ -24,7 +24,7 @@ func TestKeyCreatePrintsTheKeyAlone(t *testing.T) {
 		t.Errorf("the list is %q", e.stdout)
 	}
 	must(t, "key", "revoke", "--data", data, "crm")
-	efface(t, "", "key", "revoke", "--data", data, "crm").refused(t, "no such live key")
+	efface(t, "", "key", "revoke", "--data", data, "crm").refused(t, "no such key to revoke")
 }
 
 func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
@@ -56,7 +56,7 @@ func TestWhatCommandsDoIsLoggedAsDoneAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	must(t, "operator", "create", "--data", data, "--email", "ann@example.com", "--role", "admin")
-	must(t, "operator", "create", "--data", data, "--email", "bob@example.com", "--role", "admin")
+	must(t, "operator", "create", "--data", data, "--email", "bob@example.com", "--role", "auditor")
 	must(t, "operator", "reset-password", "--data", data, "ann@example.com")
 	must(t, "operator", "disable", "--data", data, "bob@example.com")
 	must(t, "key", "create", "--data", data, "--name", "crm", "--scope", "profiles:read")
