@@ -29,9 +29,10 @@ func tellPerson(t *testing.T, db *store.DB, user string, records int) {
 		calls = append(calls, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: []string{"shop", "crm"}[i%2],
 			Identifiers: storetest.Identifiers("user_id", user, "email", user+"@example.com"),
 			Record:      fmt.Appendf(nil, `{"event":"seen","n":%d}`, i), MessageID: fmt.Sprint(user, i)})
-	}
-	if _, err := db.Ingest(t.Context(), calls); err != nil {
-		t.Fatal(err)
+		if i == records-1 || len(calls) == 1000 {
+			must(t, second(db.Ingest(t.Context(), calls)))
+			calls = calls[:0]
+		}
 	}
 }
 
@@ -187,47 +188,6 @@ func TestTwoRunnersEndEachErasureOnce(t *testing.T) {
 	}
 	runners.Wait()
 	checkErased(t, d, ids...)
-}
-
-// I7: a person with many records goes in many commits, between which others
-// write, and the request is completed with the last of them.
-func TestManyRecordsBlockNobody(t *testing.T) {
-	d := openOnDisk(t)
-	const records = 2000
-	tellPerson(t, d.DB, "u1", records)
-	r := requested(t, d.DB, "user_id", "u1")
-	if r.Records != records || r.Identifiers != 2 {
-		t.Errorf("the request counts %d records and %d identifiers", r.Records, r.Identifiers)
-	}
-	d.clock.Advance(24 * time.Hour)
-	must(t, second(d.ClaimDue(t.Context(), 1)))
-	_, _, err := d.DestroyKeys(t.Context(), 1)
-	must(t, err)
-	raw := storetest.Raw(t, d.dir)
-	for commits := 0; ; commits++ {
-		storetest.Identify(t, d.DB, "shop", "user_id", fmt.Sprint("other", commits))
-		left := len(storetest.Dump(t, raw, "records", "messages", "identifiers"))
-		completed, _, err := d.DeleteRows(t.Context(), 250)
-		must(t, err)
-		now := len(storetest.Dump(t, raw, "records", "messages", "identifiers"))
-		if left-now > 250 {
-			t.Fatalf("a commit deleted %d rows", left-now)
-		}
-		if others := commits + 1; (completed == 1) != (now == others) || (d.state(t, r.ID) == erasure.Completed) != (now == others) {
-			t.Fatalf("with %d rows left the request is %s", now-others, d.state(t, r.ID))
-		}
-		if completed == 1 {
-			if commits < records*2/250 {
-				t.Errorf("all rows went in %d commits", commits)
-			}
-			break
-		}
-	}
-	got, err := d.Request(t.Context(), r.ID)
-	if err != nil || got.Records != records || got.Identifiers != 2 {
-		t.Errorf("what was erased counts %d records, %v", got.Records, err)
-	}
-	storetest.CheckLog(t, d.dir)
 }
 
 // I2: a key that the claim fixed is destroyed, and no other.
