@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,52 +18,42 @@ import (
 	"github.com/efface/efface/store/storetest"
 )
 
-// people fills a store with profiles of five identifiers each.
-func people(b *testing.B, db *store.DB, from, to int) {
+// readThrough leaves a file in the system's cache, where that of a store at
+// work is.
+func readThrough(b *testing.B, path string) {
 	b.Helper()
-	const batch = 800
-	for ; from < to; from += batch {
-		var calls []ingest.Call
-		for i := from; i < min(from+batch, to); i++ {
-			calls = append(calls, person(i))
-		}
-		if _, err := db.Ingest(context.Background(), calls); err != nil {
-			b.Fatal(err)
-		}
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(io.Discard, f); err != nil {
+		b.Fatal(err)
 	}
 }
 
-func person(i int) ingest.Call {
-	ids := []erasure.Identifier{
-		{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i)},
-		{Table: erasure.User, Key: erasure.KeyAnonymousID, Value: fmt.Sprintf("anonymous-%d", i)},
-		{Table: erasure.User, Key: erasure.KeyEmail, Value: fmt.Sprintf("person.%d@example.com", i)},
-		{Table: erasure.User, Key: erasure.KeyPhone, Value: fmt.Sprintf("+4930%08d", i)},
-		{Table: erasure.User, Key: erasure.KeyFBP, Value: fmt.Sprintf("fb.1.%d", i)},
-	}
-	return ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "bench", Identifiers: ids}
-}
-
-func benchStore(b *testing.B, n int) *store.DB {
+func benchStore(b *testing.B, n int) (db *store.DB, dir string) {
 	b.Helper()
-	db, err := store.Open(b.Context(), store.Options{Dir: filepath.Join(b.TempDir(), "data")})
+	dir = filepath.Join(b.TempDir(), "data")
+	db, err := store.Open(b.Context(), store.Options{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
 	start := time.Now()
-	people(b, db, 0, n)
+	storetest.People(b, db, n)
 	b.Logf("%d profiles in %v", n, time.Since(start))
-	return db
+	return db, dir
 }
 
 func BenchmarkFind(b *testing.B) {
 	for _, n := range []int{10_000, storetest.Scale(b, 1_000_000)} {
 		b.Run(fmt.Sprint("profiles=", n), func(b *testing.B) {
-			db := benchStore(b, n)
+			db, dir := benchStore(b, n)
+			readThrough(b, filepath.Join(dir, "efface.db"))
 			var took []time.Duration
 			for b.Loop() {
-				id := erasure.Identifier{Table: erasure.User, Key: erasure.KeyEmail, Value: fmt.Sprintf("person.%d@example.com", rand.IntN(n))}
+				id := storetest.Identifiers(erasure.KeyEmail, storetest.PersonEmail(rand.IntN(n)))[0]
 				start := time.Now()
 				found, err := db.Find(b.Context(), id)
 				took = append(took, time.Since(start))
@@ -88,7 +80,7 @@ func BenchmarkErase(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		people(b, db, 0, all)
+		storetest.People(b, db, all)
 		tracks(b, db, n, all/n)
 		requestAll(b, db, n, all/n)
 		clock.Advance(25 * time.Hour)
@@ -136,7 +128,7 @@ func tracks(b *testing.B, db *store.DB, n, step int) {
 	for round := range 20 {
 		for _, i := range rand.Perm(n) {
 			calls = append(calls, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: "bench", MessageID: fmt.Sprint(round, "-", i),
-				Identifiers: []erasure.Identifier{{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i*step)}},
+				Identifiers: []erasure.Identifier{{Table: erasure.User, Key: erasure.KeyUserID, Value: storetest.PersonID(i * step)}},
 				Record:      []byte(`{"event":"Order Completed","properties":{"order_id":1,"total":1.98,"city":"Stuttgart"}}`)})
 		}
 	}
@@ -154,7 +146,7 @@ func requestAll(b *testing.B, db *store.DB, n, step int) {
 		wait.Go(func() {
 			for i := worker; i < n; i += 64 {
 				_, _, err := db.RequestErasure(b.Context(), erasure.NewRequest{Origin: erasure.API, Actor: erasure.System,
-					Asked: erasure.Identifier{Table: erasure.User, Key: erasure.KeyUserID, Value: fmt.Sprintf("u%d", i*step)}})
+					Asked: erasure.Identifier{Table: erasure.User, Key: erasure.KeyUserID, Value: storetest.PersonID(i * step)}})
 				if err != nil {
 					b.Error(err)
 				}

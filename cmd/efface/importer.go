@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -119,10 +121,4 @@ func (im *importer) count(line int, r store.Result) {
 }
 
 // thousands writes 1234567 as 1,234,567.
-func thousands(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func thousands(n int) string { return message.NewPrinter(language.English).Sprintf("%d", n) }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/efface/efface/store"
@@ -45,3 +46,27 @@ func One(t testing.TB, db *store.DB, key, value string) erasure.Profile {
 	}
 	return found[0]
 }
+
+// People stores n made people of five identifiers each, numbered from 0.
+func People(t testing.TB, db *store.DB, n int) {
+	t.Helper()
+	const atOnce = 800
+	for from := 0; from < n; from += atOnce {
+		calls := make([]ingest.Call, 0, atOnce)
+		for i := from; i < min(from+atOnce, n); i++ {
+			calls = append(calls, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "people", Identifiers: Identifiers(
+				erasure.KeyUserID, PersonID(i), erasure.KeyAnonymousID, fmt.Sprintf("anonymous-%d", i),
+				erasure.KeyEmail, PersonEmail(i), erasure.KeyPhone, fmt.Sprintf("+4930%08d", i), erasure.KeyFBP, fmt.Sprintf("fb.1.%d", i),
+			)})
+		}
+		if _, err := db.Ingest(t.Context(), calls); err != nil {
+			t.Fatalf("storing people: %v", err)
+		}
+	}
+}
+
+// PersonID is the user_id of one of [People].
+func PersonID(i int) string { return fmt.Sprintf("u%d", i) }
+
+// PersonEmail is the email of one of [People].
+func PersonEmail(i int) string { return fmt.Sprintf("person.%d@example.com", i) }

@@ -2,10 +2,11 @@ package customerlabs_test
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,31 +15,56 @@ import (
 	"github.com/efface/efface/handlers"
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/store/ingest"
 	"github.com/efface/efface/store/storetest"
 )
 
-const connections = 64
+const (
+	connections = 64
+	stride      = 7919 // a prime, so that each person comes once
+)
 
-// BenchmarkUserDeletion measures durable intakes over HTTP, one commit for
-// many, beside the same with a transaction each.
+// BenchmarkUserDeletion measures durable intakes over HTTP into a store of
+// many, one commit for several, beside the same with a transaction each.
 func BenchmarkUserDeletion(b *testing.B) {
-	for _, how := range []struct {
-		name  string
-		limit int
-	}{{"shared-commits", 0}, {"one-transaction-each", 1}} {
-		b.Run(how.name, func(b *testing.B) { benchmarkIntake(b, how.limit) })
+	in := &intake{dir: filepath.Join(b.TempDir(), "data"), people: storetest.Scale(b, 1_000_000)}
+	db := in.open(b, 0)
+	storetest.People(b, db, in.people)
+	var err error
+	in.key, _, err = db.CreateKey(b.Context(), erasure.System, store.NewKey{Name: "bench", Scopes: []erasure.Scope{erasure.ScopeCustomerLabs}})
+	if err = errors.Join(err, db.Close()); err != nil {
+		b.Fatal(err)
 	}
+	b.Run("shared-commits", func(b *testing.B) { in.bench(b, 0) })
+	b.Run("one-transaction-each", func(b *testing.B) { in.bench(b, 1) })
 }
 
-func benchmarkIntake(b *testing.B, limit int) {
-	db := storetest.Open(b, func(o *store.Options) { o.Clock, o.CommitLimit = store.SystemClock{}, limit })
-	fill(b, db, b.N)
-	token, _, err := db.CreateKey(b.Context(), erasure.System, store.NewKey{Name: "bench", Scopes: []erasure.Scope{erasure.ScopeCustomerLabs}})
+// intake is a store of people, each of whom is asked for once.
+type intake struct {
+	dir    string
+	people int
+	key    string
+	asked  int // people asked for in the runs before
+}
+
+func (in *intake) open(b *testing.B, commitLimit int) *store.DB {
+	b.Helper()
+	db, err := store.Open(b.Context(), store.Options{Dir: in.dir, CommitLimit: commitLimit})
 	if err != nil {
 		b.Fatal(err)
 	}
-	url := serve(b, db)
+	return db
+}
+
+func (in *intake) bench(b *testing.B, commitLimit int) {
+	first := in.asked
+	in.asked += b.N
+	if in.asked > in.people {
+		b.Fatalf("%d people are too few", in.people)
+	}
+	db := in.open(b, commitLimit)
+	defer db.Close()
+	url, stop := serve(b, db)
+	defer stop()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
 	var next, failed atomic.Int64
@@ -47,7 +73,9 @@ func benchmarkIntake(b *testing.B, limit int) {
 	for range connections {
 		clients.Go(func() {
 			for n := next.Add(1) - 1; n < int64(b.N); n = next.Add(1) - 1 {
-				if !ask(client, url, token, email(int(n))) {
+				// Spread over the whole store: neighbours share pages.
+				person := (first + int(n)) * stride % in.people
+				if !ask(client, url, in.key, storetest.PersonEmail(person)) {
 					failed.Add(1)
 				}
 			}
@@ -61,22 +89,7 @@ func benchmarkIntake(b *testing.B, limit int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 }
 
-func email(n int) string { return fmt.Sprintf("person%d@example.com", n) }
-
-func fill(b *testing.B, db *store.DB, people int) {
-	for from := 0; from < people; from += 1000 {
-		var calls []ingest.Call
-		for n := from; n < min(from+1000, people); n++ {
-			calls = append(calls, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "crm",
-				Identifiers: storetest.Identifiers("email", email(n), "user_id", fmt.Sprint(n))})
-		}
-		if _, err := db.Ingest(b.Context(), calls); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func serve(b *testing.B, db *store.DB) (url string) {
+func serve(b *testing.B, db *store.DB) (url string, stop func()) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -89,11 +102,10 @@ func serve(b *testing.B, db *store.DB) (url string) {
 	front := s.HTTPServer()
 	served := make(chan error, 1)
 	go func() { served <- front.Serve(l) }()
-	b.Cleanup(func() {
+	return url, func() {
 		_ = front.Close()
 		<-served
-	})
-	return url
+	}
 }
 
 func ask(client *http.Client, url, token, email string) bool {
