@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +16,12 @@ func (s *Server) showKeys(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) renderKeys(w http.ResponseWriter, r *http.Request, status int, form views.KeyForm) error {
-	keys, err := s.db.Keys(r.Context())
+	live, ended, err := s.db.Keys(r.Context())
 	if err != nil {
 		return err
 	}
 	p, it := s.shownPage(r)
-	return render(w, r, status, views.Keys(p, keys, form, it.key))
+	return render(w, r, status, views.Keys(p, live, ended, form, it.key))
 }
 
 type keyInput struct {
@@ -80,19 +79,11 @@ func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	return s.done(w, r, "/settings/keys", shown{notice: "The key is revoked: scripts that use it are refused from now on."})
 }
 
-// pathKey reads the live key that the path names.
+// pathKey reads the key to be revoked that the path names.
 func (s *Server) pathKey(r *http.Request) (erasure.APIKey, error) {
 	id, err := pathID(r)
 	if err != nil {
 		return erasure.APIKey{}, err
 	}
-	keys, err := s.db.Keys(r.Context())
-	if err != nil {
-		return erasure.APIKey{}, err
-	}
-	i := slices.IndexFunc(keys, func(k erasure.APIKey) bool { return k.ID == id && k.RevokedAt.IsZero() })
-	if i < 0 {
-		return erasure.APIKey{}, erasure.Errorf(erasure.CodeNotFound, "There is no such live key: look at the list of keys.")
-	}
-	return keys[i], nil
+	return s.db.Key(r.Context(), id)
 }

@@ -41,7 +41,7 @@ func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler)).Run(ctx)
-	keys, err := db.Keys(t.Context())
+	keys, _, err := db.Keys(t.Context())
 	if err != nil || keys[0].LastUsed.IsZero() {
 		t.Errorf("the key's last use is %v, %v", keys, err)
 	}

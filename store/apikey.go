@@ -114,9 +114,23 @@ func scanKey(scan func(...any) error) (k erasure.APIKey, err error) {
 	return k, err
 }
 
-// Keys lists every API key, live ones first, by name.
-func (db *DB) Keys(ctx context.Context) (all []erasure.APIKey, err error) {
-	rows, err := db.reads.QueryContext(ctx, `SELECT `+keyColumns+` FROM api_keys ORDER BY revoked_at <> 0, name, created_at`)
+// endedShown is how many keys that open nothing any more are listed.
+const endedShown = 50
+
+// Keys lists the live API keys by name, and those that were revoked or have
+// expired, the newest end first, no more than 50 of them.
+func (db *DB) Keys(ctx context.Context) (live, ended []erasure.APIKey, err error) {
+	now, _ := db.now()
+	if live, err = db.keysWhere(ctx, `revoked_at = 0 AND (expires_at = 0 OR expires_at > $1) ORDER BY name`, now.UnixMilli()); err != nil {
+		return nil, nil, err
+	}
+	ended, err = db.keysWhere(ctx, `revoked_at <> 0 OR expires_at <> 0 AND expires_at <= $1
+		ORDER BY CASE revoked_at WHEN 0 THEN expires_at ELSE revoked_at END DESC, name LIMIT $2`, now.UnixMilli(), endedShown)
+	return live, ended, err
+}
+
+func (db *DB) keysWhere(ctx context.Context, where string, args ...any) (all []erasure.APIKey, err error) {
+	rows, err := db.reads.QueryContext(ctx, `SELECT `+keyColumns+` FROM api_keys WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("listing API keys: %w", err)
 	}
@@ -128,6 +142,21 @@ func (db *DB) Keys(ctx context.Context) (all []erasure.APIKey, err error) {
 	return all, err
 }
 
+// Key reads a key that can be revoked: one that has expired keeps its name
+// until then.
+func (db *DB) Key(ctx context.Context, id uuid.UUID) (erasure.APIKey, error) {
+	found, err := db.keysWhere(ctx, `revoked_at = 0 AND id = $1`, id[:])
+	switch {
+	case err != nil:
+		return erasure.APIKey{}, err
+	case len(found) == 0:
+		return erasure.APIKey{}, errNoSuchKey
+	}
+	return found[0], nil
+}
+
+var errNoSuchKey = erasure.Errorf(erasure.CodeNotFound, "There is no such key to revoke: look at the list of keys.")
+
 var errNoKey = erasure.Errorf(erasure.CodeUnauthorized, "Give a key that is neither revoked nor expired.")
 
 // KeyByToken reads the live key that a script presented, by one look at an
@@ -138,7 +167,7 @@ func (db *DB) KeyByToken(ctx context.Context, token string) (erasure.APIKey, err
 	}
 	now, _ := db.now()
 	k, err := scanKey(db.reads.QueryRowContext(ctx, `SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, tokenHash(token)).Scan)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && (!k.RevokedAt.IsZero() || !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)) {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !k.EndedAt(now).IsZero() {
 		return erasure.APIKey{}, errNoKey
 	}
 	if err != nil {
@@ -163,7 +192,7 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 				WHERE revoked_at = 0 AND (id = $2 OR name = $3) ORDER BY id = $2 DESC LIMIT 1) RETURNING id`,
 			t.now.UnixMilli(), id[:], nameOrID).Scan(scan16(&revoked))
 		if errors.Is(err, sql.ErrNoRows) {
-			return erasure.Errorf(erasure.CodeNotFound, "There is no such live key: look at the list of keys.")
+			return errNoSuchKey
 		}
 		if err != nil {
 			return fmt.Errorf("revoking an API key: %w", err)

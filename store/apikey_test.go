@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,8 +76,45 @@ func TestANameIsUniqueAmongLiveKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	newKey(t, db, n)
-	if all, err := db.Keys(t.Context()); err != nil || len(all) != 2 || !all[0].RevokedAt.IsZero() {
-		t.Errorf("got %+v, %v, want the live key first", all, err)
+	if live, ended, err := db.Keys(t.Context()); err != nil || len(live) != 1 || len(ended) != 1 {
+		t.Errorf("got %+v, %+v, %v", live, ended, err)
+	}
+}
+
+func TestKeysThatHaveEndedAreListedApartTheNewestEndFirst(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	scopes := []erasure.Scope{erasure.ScopeDeletionsRead}
+	newKey(t, db, store.NewKey{Name: "b", Scopes: scopes})
+	newKey(t, db, store.NewKey{Name: "a", Scopes: scopes, Expires: 72 * time.Hour})
+	_, expired := newKey(t, db, store.NewKey{Name: "expired", Scopes: scopes, Expires: 24 * time.Hour})
+	for i := range 51 {
+		newKey(t, db, store.NewKey{Name: fmt.Sprint("revoked ", i), Scopes: scopes})
+		if err := db.RevokeKey(t.Context(), erasure.System, fmt.Sprint("revoked ", i)); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(time.Minute)
+	}
+	clock.Advance(24 * time.Hour)
+	names := func(keys []erasure.APIKey) (all []string) {
+		for _, k := range keys {
+			all = append(all, k.Name)
+		}
+		return all
+	}
+	live, ended, err := db.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(live); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the live keys are %q", got)
+	}
+	if got := names(ended); len(got) != 50 || got[0] != "expired" || got[1] != "revoked 50" || got[49] != "revoked 2" {
+		t.Errorf("the ended keys are %q", got)
+	}
+	// It keeps its name until it is revoked as well.
+	if k, err := db.Key(t.Context(), expired.ID); err != nil || k.Name != "expired" || !k.EndedAt(clock.Now().Wall).Equal(expired.ExpiresAt) {
+		t.Errorf("got %+v, %v", k, err)
 	}
 }
 
@@ -108,8 +146,8 @@ func TestTheLastUseOfAKeyIsNotedToTheMinute(t *testing.T) {
 		if err := db.FlushKeyUse(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := db.Keys(t.Context()); err != nil || !all[0].LastUsed.Equal(want) {
-			t.Errorf("got %+v, %v, want %s", all, err, want)
+		if live, _, err := db.Keys(t.Context()); err != nil || !live[0].LastUsed.Equal(want) {
+			t.Errorf("got %+v, %v, want %s", live, err, want)
 		}
 	}
 	wantUsed(time.Time{})

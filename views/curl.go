@@ -6,20 +6,38 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// CurlLine is a line to try a new key with, "" where none of its scopes has
-// one.
-func CurlLine(baseURL string, key erasure.APIKey, token string) string {
-	switch {
-	case key.Has(erasure.ScopeDeletionsWrite):
-		return fmt.Sprintf(`curl %s/api/v1/deletions -H 'Authorization: Bearer %s' -d '{"key":"email","value":"ann@example.com"}'`, baseURL, token)
-	case key.Has(erasure.ScopeCustomerLabs):
-		return fmt.Sprintf(`curl %s/user-deletion/ -H 'X-API-Key: %s' -d '{"identify_by_key":"email","identify_by_value":"ann@example.com"}'`, baseURL, token)
-	case key.Has(erasure.ScopeDeletionsRead):
-		return fmt.Sprintf(`curl %s/api/v1/deletions -H 'Authorization: Bearer %s'`, baseURL, token)
-	case key.Has(erasure.ScopeProfilesRead):
-		return fmt.Sprintf(`curl %s/api/v1/profiles/find -H 'Authorization: Bearer %s' -d '{"key":"email","value":"ann@example.com"}'`, baseURL, token)
+// trial is a line to try a new key with, and what it answers where the key
+// works. It asks for nobody's erasure: the address is one that nobody can have.
+type trial struct {
+	scope        erasure.Scope
+	line, answer string
+}
+
+// trials gives one for each of the key's scopes.
+func trials(baseURL string, key erasure.APIKey, token string) (all []trial) {
+	const nobody = `{"key":"email","value":"nobody@example.invalid"}`
+	own := func(path, body string) string {
+		return fmt.Sprintf(`curl -sS '%s/api/v1%s' -H 'Authorization: Bearer %s'%s`, baseURL, path, token, body)
 	}
-	return ""
+	for _, scope := range key.Scopes {
+		t := trial{scope: scope}
+		switch scope {
+		case erasure.ScopeCustomerLabs:
+			t.line = fmt.Sprintf(`curl -sS '%s/user-deletion/' -H 'X-API-Key: %s' -d '%s'`, baseURL, token,
+				`{"identify_by_key":"email","identify_by_value":"nobody@example.invalid"}`)
+			t.answer = "No delete record found for this query"
+		case erasure.ScopeDeletionsWrite:
+			t.line, t.answer = own("/deletions", " -d '"+nobody+"'"), "Nobody has exactly this identifier."
+		case erasure.ScopeDeletionsRead:
+			t.line, t.answer = own("/deletions?state=pending", ""), `{"deletions":[…]}`
+		case erasure.ScopeProfilesRead:
+			t.line, t.answer = own("/profiles/find", " -d '"+nobody+"'"), `{"profiles":[]}`
+		default:
+			continue
+		}
+		all = append(all, t)
+	}
+	return all
 }
 
 func scopeMeaning(s erasure.Scope) string {

@@ -151,7 +151,7 @@ func KeyRevoke(p Page, key erasure.APIKey, problems Problems) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = stamp(p, key.LastUsed).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = stampOrNever(p, key.LastUsed).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -141,7 +141,7 @@ func Operator(p Page, o erasure.Operator, problems Problems, link *OneTimeLink) 
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = stamp(p, o.LastSignIn).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = stampOrNever(p, o.LastSignIn).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -54,6 +54,8 @@ func every() map[string]templ.Component {
 	profile := erasure.Profile{EffaceID: *r.EffaceID, Table: erasure.User, CreatedAt: made, Open: &r,
 		Sources: []erasure.Source{{Name: "shop", Identifiers: 1}}, Identifiers: []erasure.HeldIdentifier{{Key: "email", Value: "ann@example.com", Source: "shop"}}}
 	key := erasure.APIKey{ID: uuid.New(), Name: "desk", Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite}, CreatedAt: made}
+	expired, revoked := key, key
+	expired.ExpiresAt, revoked.RevokedAt = made, made
 	link := &views.OneTimeLink{Email: "ben@example.com", URL: "http://127.0.0.1:8080/link/x", Until: made}
 	return map[string]templ.Component{
 		"login":          views.Login(views.Page{}, views.LoginForm{Problems: wrong("email", "password")}),
@@ -66,7 +68,7 @@ func every() map[string]templ.Component {
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
 		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
-		"keys":           views.Keys(admin, []erasure.APIKey{key}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
+		"keys":           views.Keys(admin, []erasure.APIKey{key}, []erasure.APIKey{expired, revoked}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
 		"key_revoke":     views.KeyRevoke(admin, key, nil),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),

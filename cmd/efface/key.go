@@ -47,13 +47,13 @@ type listKeys struct{ storeFlags }
 // Run implements the command.
 func (c *listKeys) Run(ctx context.Context, p program) error {
 	return c.withExisting(ctx, func(db *store.DB) error {
-		keys, err := db.Keys(ctx)
+		live, ended, err := db.Keys(ctx)
 		if err != nil {
 			return err
 		}
 		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "NAME\tSCOPES\tCREATED\tLAST USED\tEXPIRES\tSTATE\tID")
-		for _, k := range keys {
+		for _, k := range append(live, ended...) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.Name, strings.Join(words(k.Scopes), ","), day(k.CreatedAt), day(k.LastUsed), day(k.ExpiresAt), standing(k), k.ID)
 		}
 		return w.Flush()
@@ -70,8 +70,8 @@ func words(scopes []erasure.Scope) (all []string) {
 func standing(k erasure.APIKey) string {
 	switch {
 	case !k.RevokedAt.IsZero():
-		return "revoked"
-	case !k.ExpiresAt.IsZero() && !time.Now().Before(k.ExpiresAt):
+		return "revoked " + day(k.RevokedAt)
+	case !k.EndedAt(time.Now()).IsZero():
 		return "expired"
 	}
 	return "live"
@@ -82,7 +82,7 @@ func day(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02 15:04")
+	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
 type revokeKey struct {

@@ -71,6 +71,14 @@ type APIKey struct {
 	LastUsed  time.Time // to the minute; zero: never
 }
 
+// EndedAt is since when the key opens nothing; zero while it is live at now.
+func (k APIKey) EndedAt(now time.Time) time.Time {
+	if k.RevokedAt.IsZero() && !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+		return k.ExpiresAt
+	}
+	return k.RevokedAt
+}
+
 // Has reports whether the key carries the scope.
 func (k APIKey) Has(s Scope) bool {
 	for _, have := range k.Scopes {
