@@ -59,6 +59,35 @@ func TestALookThatCannotBeLoggedShowsNothing(t *testing.T) {
 	}
 }
 
+// Staff are told of each identifier whether it stays with somebody else.
+func TestAnIdentifierIsSharedWhileItLeadsToAnotherLiveProfile(t *testing.T) {
+	d := openOnDisk(t)
+	for _, n := range []string{"1", "2"} {
+		storetest.Identify(t, d.DB, "shop", "user_id", "u"+n, "email", "Family@example.com", "email", "own"+n+"@example.com")
+	}
+	p := storetest.One(t, d.DB, "user_id", "u1")
+	shared := func() (values []string) {
+		p, err := d.Profile(t.Context(), erasure.System, p.EffaceID)
+		must(t, err)
+		for _, h := range p.Identifiers {
+			if h.Shared {
+				values = append(values, h.Value)
+			}
+		}
+		return values
+	}
+	if got := shared(); !slices.Equal(got, []string{"Family@example.com"}) {
+		t.Errorf("shared are %q", got)
+	}
+	requested(t, d.DB, "user_id", "u2")
+	d.clock.Advance(24 * time.Hour)
+	_, err := d.ClaimDue(t.Context(), 500)
+	must(t, err)
+	if got := shared(); len(got) != 0 {
+		t.Errorf("shared with a profile that is being erased are %q", got)
+	}
+}
+
 // §6: whom an entry was about can be read for as long as that person exists,
 // and a former User ID leads to them for as long.
 func TestWhomAnEntryWasAboutIsForgottenWithThem(t *testing.T) {

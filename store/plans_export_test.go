@@ -15,6 +15,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"profile":     profileQuery,
 		"fragments":   fragmentsQuery,
 		"identifiers": identifiersQuery,
+		"shared":      sharedQuery,
 		"openRequest": openRequestQuery,
 		"request":     `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1`,
 		"together":    `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`,

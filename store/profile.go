@@ -71,7 +71,10 @@ const identifiersQuery = `SELECT i.n, k.id, k.name, i.sealed FROM identifiers i
 	JOIN identifier_keys k ON k.id = i.key WHERE i.fragment = $1 ORDER BY k.id, i.n`
 
 func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (held []erasure.HeldIdentifier, err error) {
-	var opened []heldIdentifier
+	shared, err := db.sharedLookups(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range fs {
 		k, err := db.keyring.Key(ctx, f.key)
 		if err != nil {
@@ -84,20 +87,42 @@ func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (he
 		err = eachRow(rows, func(scan func(...any) error) error {
 			h, err := db.scanHeld(scan, p.table, k)
 			h.Source = f.Name
-			opened = append(opened, h)
+			// What a source gave may need a region that came with it, so the
+			// normalised form is the one that is looked up.
+			h.Shared = shared[lookedUp{h.number, fingerprint(db.secrets.lookup, p.table, h.Key, h.normalised)}]
+			held = append(held, h.HeldIdentifier)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	for _, h := range opened {
-		if h.Shared, err = db.shared(ctx, p, h); err != nil {
-			return nil, err
-		}
-		held = append(held, h.HeldIdentifier)
-	}
 	return held, nil
+}
+
+// lookedUp is what an identifier is looked up by.
+type lookedUp struct {
+	key int64
+	mac [16]byte
+}
+
+const sharedQuery = `SELECT l.key, l.mac FROM lookup l WHERE l.profile = $1 AND EXISTS (SELECT 1 FROM lookup o
+	WHERE o.key = l.key AND o.mac = l.mac AND o.profile <> l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = o.profile))`
+
+// sharedLookups finds those of a profile's identifiers that lead to another
+// live profile too. It is one query, for a profile may have many thousands.
+func (db *DB) sharedLookups(ctx context.Context, p profile) (map[lookedUp]bool, error) {
+	rows, err := db.reads.QueryContext(ctx, sharedQuery, p.id)
+	if err != nil {
+		return nil, err
+	}
+	shared := map[lookedUp]bool{}
+	return shared, eachRow(rows, func(scan func(...any) error) error {
+		var l lookedUp
+		err := scan(&l.key, scan16(&l.mac))
+		shared[l] = true
+		return err
+	})
 }
 
 // heldIdentifier is an opened identifier with what it is looked up by.
@@ -115,14 +140,6 @@ func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key)
 	}
 	h.normalised, h.Value, err = openIdentifier(k, n, sealed)
 	return h, err
-}
-
-// shared looks the normalised form up: what a source gave may need a region
-// that came with it.
-func (db *DB) shared(ctx context.Context, p profile, h heldIdentifier) (bool, error) {
-	mac := fingerprint(db.secrets.lookup, p.table, h.Key, h.normalised)
-	found, err := db.findRows(ctx, identifier{table: p.table, key: h.Key, number: h.number, mac: mac})
-	return len(found) > 1, err
 }
 
 // An identifier is sealed as its normalised form and, where it differs, a NUL
