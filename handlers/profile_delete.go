@@ -32,11 +32,17 @@ func (s *Server) showDeletion(w http.ResponseWriter, r *http.Request) error {
 	if profile.Open != nil {
 		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice})
 	}
-	return s.renderDeletion(w, r, http.StatusOK, profile, views.DeleteForm{})
+	return s.renderDeletion(w, r, http.StatusOK, id, views.DeleteForm{})
 }
 
-func (s *Server) renderDeletion(w http.ResponseWriter, r *http.Request, status int, profile erasure.Profile, form views.DeleteForm) error {
-	form.Window = s.config.CancelWindow
+// renderDeletion opens the profile's identifiers, so that whose it is can be
+// checked on the page that asks to: each time, that is a look and logged as one.
+func (s *Server) renderDeletion(w http.ResponseWriter, r *http.Request, status int, id uuid.UUID, form views.DeleteForm) error {
+	profile, err := s.db.Profile(r.Context(), actor(r), id)
+	if err != nil {
+		return s.gone(r, id, err)
+	}
+	form.Window, form.Kept = s.config.CancelWindow, s.config.SuppressFor
 	p, _ := s.shownPage(r)
 	return render(w, r, status, views.ProfileDelete(p, profile, form))
 }
@@ -63,7 +69,7 @@ func (s *Server) requestDeletion(w http.ResponseWriter, r *http.Request) error {
 		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice})
 	}
 	if form.Problems != nil {
-		return s.renderDeletion(w, r, http.StatusUnprocessableEntity, profile, form)
+		return s.renderDeletion(w, r, http.StatusUnprocessableEntity, profile.EffaceID, form)
 	}
 	return s.ask(w, r, profile, form)
 }
@@ -106,7 +112,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, profile erasure.Pro
 		return s.gone(r, profile.EffaceID, err)
 	case erasure.CodeInvalid:
 		form.Problems, _ = problems(err)
-		return s.renderDeletion(w, r, http.StatusUnprocessableEntity, profile, form)
+		return s.renderDeletion(w, r, http.StatusUnprocessableEntity, profile.EffaceID, form)
 	}
 	if err != nil {
 		return err
@@ -123,11 +129,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, profile erasure.Pro
 // refuseMerged shows the form of the profile that the one asked for was merged
 // into: what was typed is kept, and whom it is about is to be checked anew.
 func (s *Server) refuseMerged(w http.ResponseWriter, r *http.Request, id uuid.UUID, form views.DeleteForm) error {
-	profile, err := s.peek(r, id)
-	if err != nil {
-		return err
-	}
 	form.Confirm = ""
 	form.Problems = views.Problems{erasure.Errorf(erasure.CodeConflict, mergedSentence).In("confirm")}
-	return s.renderDeletion(w, r, http.StatusConflict, profile, form)
+	return s.renderDeletion(w, r, http.StatusConflict, id, form)
 }

@@ -1,28 +1,33 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
 )
 
 func deletionPath(p erasure.Profile) string { return profilePath(p.EffaceID) + "/delete" }
 
 func TestARightPasteRequestsTheDeletion(t *testing.T) {
 	var woken atomic.Int32
-	st := newSite(t, func(c *Config) { c.CancelWindow, c.Wake = 24*time.Hour, func() { woken.Add(1) } })
+	st := newSite(t, func(c *Config) {
+		c.CancelWindow, c.SuppressFor, c.Wake = 24*time.Hour, 1096*24*time.Hour, func() { woken.Add(1) }
+	})
 	p := st.person("email", "ann@example.com")
 	ann := st.invited("staff@example.com", erasure.Staff)
 	b := st.browserOf(ann)
-	if a := b.get(deletionPath(p)).want(http.StatusOK); !strings.Contains(a.body, "24 hours") || strings.Contains(a.body, "ann@example.com") {
-		t.Errorf("the form shows\n%s", a.body)
-	}
+	b.get(deletionPath(p)).says(http.StatusOK, "24 hours").says(http.StatusOK, "3 years")
 	path := b.post(deletionPath(p), url.Values{
 		"confirm": {p.EffaceID.String()}, "reason": {"by\r\nmail"}, "reference": {" DSR-2041 "}, "suppress": {"yes"},
 	}).want(http.StatusSeeOther).location()
@@ -55,13 +60,13 @@ func TestAWrongPasteChangesNothingAndKeepsWhatWasTyped(t *testing.T) {
 	b := st.signedIn(erasure.Staff)
 	said := map[string]bool{}
 	for pasted, sentence := range map[string]string{
-		"":                          "Paste the User ID of this profile",
+		"":                          "Paste the User ID shown on this page",
 		"old@example.com":           "That is not a User ID",
 		p.EffaceID.String()[:35]:    "That is not a User ID",
-		p.Former[0].String():        "former User ID of this profile",
+		p.Former[0].String():        "former User ID",
 		other.EffaceID.String():     "User ID of another profile",
-		r.ID.String():               "id of a deletion request",
-		"eb_" + r.ID.String()[3:]:   "id of a batch",
+		r.ID.String():               "ID of a deletion request",
+		"eb_" + r.ID.String()[3:]:   "ID of a batch",
 		p.EffaceID.String() + " x ": "That is not a User ID",
 	} {
 		form := url.Values{"confirm": {pasted}, "reason": {"a <reason>"}, "reference": {"T-2"}, "suppress": {"yes"}}
@@ -77,6 +82,43 @@ func TestAWrongPasteChangesNothingAndKeepsWhatWasTyped(t *testing.T) {
 	}
 	if n := len(st.requests()); n != 1 || len(said) != 6 {
 		t.Errorf("%d requests, %d sentences", n, len(said))
+	}
+}
+
+// I8: whose profile it is can be checked before the paste and after a wrong
+// one, and each time that is a look.
+func TestTheFormShowsWhoseProfileItIsAndThatIsALook(t *testing.T) {
+	st := newSite(t)
+	p := st.person("user_id", "u1", "email", "family@example.com")
+	st.person("user_id", "u2", "email", "family@example.com")
+	b := st.signedIn(erasure.Staff)
+	for _, a := range []reply{
+		b.get(deletionPath(p)).want(http.StatusOK),
+		b.post(deletionPath(p), confirmed("not it")).want(http.StatusUnprocessableEntity),
+	} {
+		rows := a.find("td.value").Map(func(_ int, s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") })
+		if want := []string{"u1", "family@example.com Stays with the other profile"}; !slices.Equal(rows, want) {
+			t.Errorf("the form lists %q, want %q", rows, want)
+		}
+	}
+	if n := st.entries(erasure.ProfileViewed); n != 2 {
+		t.Errorf("%d looks are logged, want 2", n)
+	}
+}
+
+func TestOfManyIdentifiersAFewOfEachKeyAreListed(t *testing.T) {
+	st := newSite(t)
+	for i := range 30 {
+		st.person("email", "ann@example.com", "anonymous_id", fmt.Sprint("cookie-", i))
+	}
+	p := storetest.One(t, st.db, "email", "ann@example.com")
+	b := st.signedIn(erasure.Staff)
+	pages := []reply{b.get(profilePath(p.EffaceID)), b.get(deletionPath(p))}
+	for _, a := range append(pages, b.get(cancelPath(st.requested(p)))) {
+		a.says(http.StatusOK, "ann@example.com").says(http.StatusOK, "and 10 more")
+		if n := a.find("td.value").Length(); n != 21 {
+			t.Errorf("%d values are listed, want 20 of one key and 1 of the other", n)
+		}
 	}
 }
 

@@ -15,10 +15,36 @@ func (s *Server) showCancel(w http.ResponseWriter, r *http.Request) error {
 	if !request.Cancellable {
 		return s.refuseCancel(w, r, request)
 	}
-	return s.renderCancel(w, r, http.StatusOK, request, views.CancelForm{})
+	return s.askCancel(w, r, http.StatusOK, request, views.CancelForm{})
+}
+
+// askCancel opens whose request it is, by the profile's identifiers or by the
+// one asked for where nobody is known: each time, that is a look and logged as
+// one.
+func (s *Server) askCancel(w http.ResponseWriter, r *http.Request, status int, request erasure.Request, form views.CancelForm) error {
+	if request.EffaceID == nil {
+		request, err := s.db.RequestDetails(r.Context(), actor(r), request.ID)
+		if err != nil {
+			return err
+		}
+		return s.renderCancel(w, r, status, request, form)
+	}
+	profile, err := s.db.Profile(r.Context(), actor(r), *request.EffaceID)
+	if erasure.CodeOf(err) == erasure.CodeNotFound { // claimed meanwhile
+		if request, err = s.pathRequest(r); err != nil {
+			return err
+		}
+		return s.refuseCancel(w, r, request)
+	}
+	if err != nil {
+		return err
+	}
+	form.Profile = &profile
+	return s.renderCancel(w, r, status, request, form)
 }
 
 func (s *Server) renderCancel(w http.ResponseWriter, r *http.Request, status int, request erasure.Request, form views.CancelForm) error {
+	form.Kept = s.config.KeepCancelled
 	return render(w, r, status, views.RequestCancel(s.page(r), request, form))
 }
 
@@ -57,7 +83,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		form.Problems = ps
-		return s.renderCancel(w, r, http.StatusUnprocessableEntity, request, form)
+		return s.askCancel(w, r, http.StatusUnprocessableEntity, request, form)
 	}
 	_, err = s.db.Cancel(r.Context(), request.ID, actor(r), erasure.Console)
 	switch erasure.CodeOf(err) {

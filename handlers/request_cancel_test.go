@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestACancelIsConfirmedByTheUserID(t *testing.T) {
 	b.get(cancelPath(r)).want(http.StatusOK)
 	for pasted, sentence := range map[string]string{
 		"":                      "Paste the User ID",
-		r.ID.String():           "id of a deletion request",
+		r.ID.String():           "ID of a deletion request",
 		p.Former[0].String():    "former User ID",
 		other.EffaceID.String(): "another profile",
 		"ann":                   "not a User ID",
@@ -37,13 +38,38 @@ func TestACancelIsConfirmedByTheUserID(t *testing.T) {
 	b.get(profilePath(p.EffaceID)).want(http.StatusOK)
 }
 
+// I8: whose request it is can be checked, which is a look; of one that can't be
+// cancelled any more there is nothing to check.
+func TestTheCancelPageShowsWhoseRequestItIsAndThatIsALook(t *testing.T) {
+	st := newSite(t, func(c *Config) { c.KeepCancelled = 30 * 24 * time.Hour })
+	r, unknown := st.requested(st.person("email", "ann@example.com")), st.waiting("u-1042")
+	b := st.signedIn(erasure.Staff)
+	b.get(cancelPath(r)).says(http.StatusOK, "ann@example.com").says(http.StatusOK, "kept for 30 days")
+	b.post(cancelPath(r), confirmed("not it")).says(http.StatusUnprocessableEntity, "ann@example.com")
+	b.get(cancelPath(unknown)).says(http.StatusOK, "u-1042")
+	if n := st.entries(erasure.ProfileViewed); n != 3 {
+		t.Errorf("%d looks are logged, want 3", n)
+	}
+	st.clock.Advance(24 * time.Hour)
+	b = st.signedIn(erasure.Staff)
+	for _, r := range []erasure.Request{r, unknown} {
+		if a := b.get(cancelPath(r)).want(http.StatusConflict); strings.Contains(a.body, "ann@example.com") || strings.Contains(a.body, "u-1042") {
+			t.Errorf("a request that can't be cancelled shows\n%s", a.body)
+		}
+	}
+	st.signedIn(erasure.Auditor).get(cancelPath(r)).want(http.StatusForbidden)
+	if n := st.entries(erasure.ProfileViewed); n != 3 {
+		t.Errorf("%d looks are logged, want 3 still", n)
+	}
+}
+
 func TestARequestWithoutAProfileIsCancelledByItsOwnID(t *testing.T) {
 	st := newSite(t)
 	r, other := st.waiting("u1"), st.waiting("u2")
 	b := st.signedIn(erasure.Admin)
 	b.get(cancelPath(r)).want(http.StatusOK)
 	for pasted, sentence := range map[string]string{
-		"": "Paste the id of this request", "u1": "not a request id", other.ID.String(): "another request",
+		"": "Paste the ID of this request", "u1": "not a request ID", other.ID.String(): "another request",
 	} {
 		b.post(cancelPath(r), confirmed(pasted)).refused(http.StatusUnprocessableEntity, sentence)
 	}
@@ -55,7 +81,7 @@ func TestARequestThatFoundItsProfileMeanwhileAsksForTheUserID(t *testing.T) {
 	r := st.waiting("u1")
 	b := st.signedIn(erasure.Admin)
 	p := st.person("user_id", "u1")
-	a := b.post(cancelPath(r), confirmed(r.ID.String())).refused(http.StatusUnprocessableEntity, "paste the User ID of this profile")
+	a := b.post(cancelPath(r), confirmed(r.ID.String())).refused(http.StatusUnprocessableEntity, "paste the User ID shown on this page")
 	if a.find("#user-id").Text() != p.EffaceID.String() {
 		t.Errorf("the page does not show the User ID\n%s", a.body)
 	}

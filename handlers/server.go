@@ -22,9 +22,11 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Location       *time.Location // of the times on pages; nil is UTC
 	CancelWindow   time.Duration
-	RatePerKey     float64 // requests a second that each API key may make; 0 is any number
-	AtOncePerKey   int     // requests of one API key at once; 0 is 256
-	Wake           func()  // tells the runner that there may be work; nil does nothing
+	SuppressFor    time.Duration // as the store was told; shown where it is chosen
+	KeepCancelled  time.Duration // as the sweeper was told; shown where a request is cancelled
+	RatePerKey     float64       // requests a second that each API key may make; 0 is any number
+	AtOncePerKey   int           // requests of one API key at once; 0 is 256
+	Wake           func()        // tells the runner that there may be work; nil does nothing
 	// Answered is told of each answer: the route's pattern or "none", one of
 	// the known methods or "other", the status and how long it took. Nothing
 	// in it is chosen by a client. nil does nothing.

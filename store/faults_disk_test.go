@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -23,20 +24,19 @@ func TestAFailingDiskLosesNothingThatIsAcknowledged(t *testing.T) {
 		runWithFaults(t)
 		return
 	}
-	for name, c := range map[string]struct {
-		errno   syscall.Errno
-		forGood bool
-	}{
-		"full once":      {syscall.ENOSPC, false},
-		"full from then": {syscall.ENOSPC, true},
-		"broken once":    {syscall.EIO, false},
-	} {
+	for name, c := range faults {
 		t.Run(name, func(t *testing.T) {
 			f := newFaulty(t)
-			f.failDisk(t, c.errno, c.forGood)
+			f.arm, f.fired = c.ready(t)
 			f.strikeEach(t)
 		})
 	}
+}
+
+var faults = map[string]fault{
+	"full once":      {errno: syscall.ENOSPC},
+	"full from then": {errno: syscall.ENOSPC, forGood: true},
+	"broken once":    {errno: syscall.EIO},
 }
 
 // runWithFaults runs the calling test again in a process whose disk can fail.
@@ -46,7 +46,7 @@ func runWithFaults(t *testing.T) {
 	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", library, "testdata/fault.c", "-ldl").CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
-	if err := os.WriteFile(control, make([]byte, 12), 0o600); err != nil {
+	if err := os.WriteFile(control, make([]byte, controlSize), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
@@ -58,29 +58,42 @@ func runWithFaults(t *testing.T) {
 	}
 }
 
-// failDisk lets the nth write or sync of the database's files fail.
-func (f *faulty) failDisk(t *testing.T, errno syscall.Errno, forGood bool) {
+// fault lets one write, sync or truncation of a file fail, or all from then on.
+type fault struct {
+	errno   syscall.Errno
+	forGood bool
+	keyring bool // strikes the keyring and its log, not the database's
+}
+
+// ready returns what lets the nth call from now on fail, and what ends that
+// and reports whether it came to it.
+func (f fault) ready(t *testing.T) (arm func(n int), fired func() bool) {
+	t.Helper()
 	control, err := os.OpenFile(os.Getenv(faultControl), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer control.Close()
-	m, err := unix.Mmap(int(control.Fd()), 0, 12, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	m, err := unix.Mmap(int(control.Fd()), 0, controlSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Munmap(m) })
-	numbers := unsafe.Slice((*int32)(unsafe.Pointer(&m[0])), 3)
-	numbers[1] = int32(errno)
-	if forGood {
+	numbers := unsafe.Slice((*int32)(unsafe.Pointer(&m[0])), 4)
+	numbers[1], numbers[2], numbers[3] = int32(f.errno), 0, 0
+	if f.forGood {
 		numbers[2] = 1
-	} else {
-		numbers[2] = 0
 	}
-	f.arm = func(n int) { numbers[0] = int32(n) }
-	f.fired = func() bool {
-		left := numbers[0]
-		numbers[0] = 0
-		return left == 0 || forGood && left == 1
+	if f.keyring {
+		numbers[3] = 1
 	}
+	arm = func(n int) { atomic.StoreInt32(&numbers[0], int32(n)) }
+	fired = func() bool {
+		left := atomic.SwapInt32(&numbers[0], 0)
+		return left == 0 || f.forGood && left == 1
+	}
+	return arm, fired
 }
+
+// controlSize is how large the file of [faultControl] is: four numbers.
+const controlSize = 16

@@ -66,8 +66,10 @@ func openError(o Options, err error) error {
 	return fmt.Errorf("opening the store: %w", err)
 }
 
-// isFull reports whether an error means that the disk is full.
+// isFull reports whether an error means that the disk is full. A sync that
+// finds no room is an input/output error to SQLite.
 func isFull(err error) bool {
 	var lite sqlite3.Error
-	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &lite) && lite.Code == sqlite3.ErrFull
+	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &lite) &&
+		(lite.Code == sqlite3.ErrFull || lite.Code == sqlite3.ErrIoErr && lite.SystemErrno == syscall.ENOSPC)
 }

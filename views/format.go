@@ -66,9 +66,16 @@ func span(d time.Duration) string {
 	return "0 s"
 }
 
-// windowText writes the cancel window in words: "24 hours", "2 seconds".
-func windowText(d time.Duration) string {
+// termText writes how long a setting says in words: "3 years", "30 days", "24
+// hours", "2 seconds". Years may count their leap days or not.
+func termText(d time.Duration) string {
+	days := int(d / (24 * time.Hour))
+	years := days / 365
 	switch {
+	case years > 0 && days%365 <= (years+3)/4:
+		return count(years, "year")
+	case days > 1 && d%(24*time.Hour) == 0:
+		return count(days, "day")
 	case d >= time.Hour && d%time.Hour == 0:
 		return count(int(d/time.Hour), "hour")
 	case d < time.Minute:
@@ -156,11 +163,29 @@ func tableText(t erasure.Table) string {
 	return "Person (user)"
 }
 
-// keyText names an identifier key. Only the User ID has a name of its own, so
-// that nobody takes it for a source's user_id.
+// keyText names an identifier key: a built-in one in words, with the name that
+// scripts and files have for it where the words do not tell, any other as its
+// source wrote it.
 func keyText(key string) string {
-	if key == "efface_id" {
-		return "User ID"
+	switch key {
+	case erasure.KeyEffaceID:
+		return "User ID (made by Efface)"
+	case erasure.KeyUserID:
+		return "user_id (from a source)"
+	case erasure.KeyCleverTapID:
+		return "CleverTap ID (clevertap_id)"
+	case erasure.KeyAnonymousID:
+		return "Anonymous ID (anonymous_id)"
+	case erasure.KeyEmail:
+		return "E-mail"
+	case erasure.KeyPhone:
+		return "Phone"
+	case erasure.KeyFBP:
+		return "Facebook browser ID (fbp)"
+	case erasure.KeyGAClientID:
+		return "Google Analytics client ID (ga_client_id)"
+	case erasure.KeyGroupID:
+		return "group_id (from a source)"
 	}
 	return key
 }

@@ -31,9 +31,10 @@ func TestASpanIsWrittenInItsTwoLargestUnits(t *testing.T) {
 	}
 }
 
-func TestTheCancelWindowIsWrittenInWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{24 * time.Hour: "24 hours", time.Hour: "1 hour", 2 * time.Second: "2 seconds", 90 * time.Minute: "1 h 30 min"} {
-		if got := windowText(d); got != want {
+func TestATermIsWrittenInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{24 * time.Hour: "24 hours", time.Hour: "1 hour", 2 * time.Second: "2 seconds", 90 * time.Minute: "1 h 30 min",
+		30 * 24 * time.Hour: "30 days", 1095 * 24 * time.Hour: "3 years", 1096 * 24 * time.Hour: "3 years", 730 * 24 * time.Hour: "2 years", 400 * 24 * time.Hour: "400 days"} {
+		if got := termText(d); got != want {
 			t.Errorf("%s is written %q, want %q", d, got, want)
 		}
 	}

@@ -56,9 +56,13 @@ type FindForm struct {
 	Key      string
 	Value    string
 	Region   string
-	Keys     []string // that may be searched by
-	None     bool     // nobody was found
-	AsTyped  bool     // the value does not parse, and was searched as typed
+	Keys     []string           // that may be searched by
+	Default  string             // the country that the store reads a number in where none is chosen
+	None     bool               // nobody was found
+	AsTyped  bool               // the value does not parse, and was searched as typed
+	ReadAs   string             // E.164, where the value was read as a phone number
+	Gone     *erasure.Request   // of the profile that has the User ID searched for
+	Named    *erasure.RequestID // the value is no identifier but this
 	Problems Problems
 }
 
@@ -70,12 +74,15 @@ type DeleteForm struct {
 	Reference string
 	Suppress  bool
 	Window    time.Duration // in which the request may be cancelled
+	Kept      time.Duration // for which fingerprints are kept with Suppress
 	Problems  Problems
 }
 
 // CancelForm posts to /requests/{id}/cancel: confirm.
 type CancelForm struct {
 	Confirm  string
+	Profile  *erasure.Profile // whose request it is; nil where nobody is known or may be shown
+	Kept     time.Duration    // for which identifier and reason stay after a cancel
 	Problems Problems
 }
 

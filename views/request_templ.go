@@ -93,7 +93,7 @@ func Request(p Page, r erasure.Request, confirmed bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if confirmed {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<div class=\"confirmation\" role=\"status\"><h2>Deletion requested</h2><p>Note the request ID or the reference: after the erasure they are the way to find it.</p></div>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<div class=\"confirmation\" role=\"status\"><h2>Deletion requested</h2><p>Note the request ID or the reference. With either you find this request in the Deletion Logs, also once the person is erased.</p></div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -231,7 +231,7 @@ func Request(p Page, r erasure.Request, confirmed bool) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact("Identifier asked for").Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = fact("Requested by identifier").Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -398,19 +398,19 @@ func Request(p Page, r erasure.Request, confirmed bool) templ.Component {
 				}
 				ctx = templ.InitializeContext(ctx)
 				if r.Suppress {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "Yes, not collected again")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "Not collected again")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "No")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "May be collected again, as a new profile")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = fact("Suppressed").Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = fact("After the erasure").Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -509,7 +509,7 @@ func Request(p Page, r erasure.Request, confirmed bool) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = fact("Joined to").Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = fact("Carried out with").Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -618,7 +618,7 @@ func asked(p Page, r erasure.Request) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if r.EffaceID != nil && r.Asked.Key == erasure.KeyEffaceID && r.Asked.Value == r.EffaceID.String() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "The User ID")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "The User ID above")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -679,9 +679,9 @@ func standing(r erasure.Request) string {
 	case r.State == erasure.Pending:
 		return "The cancel window has passed; the deletion is about to start"
 	case r.State == erasure.InProgress && r.KeysDestroyedAt.IsZero():
-		return "Destroying the keys"
+		return "The keys are being destroyed"
 	case r.State == erasure.InProgress:
-		return "Nothing of it can be read any more; rows are being deleted"
+		return "No data can be read any more; its rows are being deleted"
 	case r.State == erasure.Failed:
 		return "Tried " + count(r.Attempts, "time") + ", and is tried again until it succeeds"
 	}

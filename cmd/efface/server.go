@@ -54,7 +54,7 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --keep-log as 730d or more; evidence must be kept for two years at least.")
 	}
 	config.BaseURL, config.TrustedProxies = c.BaseURL, c.TrustedProxy
-	config.CancelWindow = c.CancelWindow.Duration
+	config.CancelWindow, config.SuppressFor, config.KeepCancelled = c.CancelWindow.Duration, c.SuppressFor.Duration, c.KeepCancelled.Duration
 	config.RatePerKey, config.AtOncePerKey = c.RatePerKey, c.AtOncePerKey
 	return config, nil
 }

@@ -39,27 +39,27 @@ func MatchPaste(pasted string, current uuid.UUID, former []uuid.UUID) error {
 	}
 	id, ok := parseUUID(s)
 	if !ok {
-		return pasteError("That is not a User ID; copy the whole User ID from this profile and paste it.")
+		return pasteError("That is not a User ID; copy the whole User ID shown on this page and paste it.")
 	}
 	if id == current {
 		return nil
 	}
 	for _, f := range former {
 		if id == f {
-			return pasteError("That is a former User ID of this profile; copy its current User ID and paste that.")
+			return pasteError("That is a former User ID; copy the current one shown on this page and paste that.")
 		}
 	}
-	return pasteError("That is the User ID of another profile; check whose profile this is, then paste its own User ID.")
+	return pasteError("That is the User ID of another profile; check who is shown on this page, then paste the User ID shown here.")
 }
 
 func wrongPaste(s string) error {
 	switch {
 	case s == "":
-		return pasteError("Paste the User ID of this profile to confirm.")
+		return pasteError("Paste the User ID shown on this page to confirm.")
 	case strings.HasPrefix(s, requestPrefix):
-		return pasteError("That is the id of a deletion request; paste the User ID of this profile instead.")
+		return pasteError("That is the ID of a deletion request; paste the User ID shown on this page instead.")
 	case strings.HasPrefix(s, batchPrefix):
-		return pasteError("That is the id of a batch; paste the User ID of this profile instead.")
+		return pasteError("That is the ID of a batch; paste the User ID shown on this page instead.")
 	}
 	return nil
 }
@@ -69,14 +69,14 @@ func wrongPaste(s string) error {
 func MatchRequestPaste(pasted string, id RequestID) error {
 	s := squeeze(pasted)
 	if s == "" {
-		return pasteError("Paste the id of this request to confirm.")
+		return pasteError("Paste the ID of this request to confirm.")
 	}
 	got, ok := ParseRequestID(s)
 	if !ok {
-		return pasteError("That is not a request id; copy this request's whole id, which begins with er_, and paste it.")
+		return pasteError("That is not a request ID; copy the whole ID of this request, which begins with er_, and paste it.")
 	}
 	if got != id {
-		return pasteError("That is the id of another request; copy the id of this one and paste it.")
+		return pasteError("That is the ID of another request; copy the ID of this one and paste it.")
 	}
 	return nil
 }

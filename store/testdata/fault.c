@@ -1,6 +1,7 @@
 // Loaded before libc in a test's child process: the disk of a store fails when
-// the test says so. The control file is three numbers: how many calls are left
-// until one fails (0: none will), its errno, and whether all after it fail too.
+// the test says so. The control file is four numbers: how many calls are left
+// until one fails (0: none will), its errno, whether all after it fail too, and
+// whether the keyring's files are meant in place of the database's.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,7 +19,7 @@ __attribute__((constructor)) static void attach(void) {
 	int fd = path ? open(path, O_RDWR) : -1;
 	if (fd < 0)
 		return;
-	void *m = mmap(NULL, 3 * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *m = mmap(NULL, 4 * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (m != MAP_FAILED)
 		control = m;
@@ -32,7 +33,11 @@ static int ours(int fd) {
 		return 0;
 	path[n] = 0;
 	const char *name = strrchr(path, '/');
-	return name && (!strcmp(name, "/efface.db") || !strcmp(name, "/efface.db-wal"));
+	if (!name)
+		return 0;
+	if (control[3])
+		return !strcmp(name, "/keyring.db") || !strcmp(name, "/keyring.db-wal");
+	return !strcmp(name, "/efface.db") || !strcmp(name, "/efface.db-wal");
 }
 
 static int fails(int fd) {
@@ -55,3 +60,5 @@ ssize_t pwrite(int fd, const void *b, size_t n, off_t o) { return fails(fd) ? -1
 ssize_t pwrite64(int fd, const void *b, size_t n, off64_t o) { return fails(fd) ? -1 : NEXT(pwrite64)(fd, b, n, o); }
 int fsync(int fd) { return fails(fd) ? -1 : NEXT(fsync)(fd); }
 int fdatasync(int fd) { return fails(fd) ? -1 : NEXT(fdatasync)(fd); }
+int ftruncate(int fd, off_t n) { return fails(fd) ? -1 : NEXT(ftruncate)(fd, n); }
+int ftruncate64(int fd, off64_t n) { return fails(fd) ? -1 : NEXT(ftruncate64)(fd, n); }
