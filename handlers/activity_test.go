@@ -2,11 +2,94 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
+
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
+
+// activity reads who, what and about from each row that Activity shows,
+// oldest first.
+func (b *browser) activity() (rows []string) {
+	b.t.Helper()
+	b.get("/activity").want(http.StatusOK).find("tbody tr").Each(func(_ int, row *goquery.Selection) {
+		var cells []string
+		for _, cell := range []int{2, 3, 4} {
+			cells = append(cells, strings.Join(strings.Fields(row.Find("td").Eq(cell).Text()), " "))
+		}
+		rows = append(rows, strings.Join(cells, " | "))
+	})
+	slices.Reverse(rows)
+	return rows
+}
+
+func TestActivitySaysWhichOperatorOrKeyAndWhatChanged(t *testing.T) {
+	st := newSite(t)
+	ann := st.invited("ann@example.com", erasure.Admin)
+	admin := st.browserOf(ann)
+	began := len(admin.activity())
+	admin.post("/settings/operators", url.Values{"email": {"bob@example.com"}, "role": {"operator"}}).leadsTo("/settings/operators")
+	bob, err := st.db.OperatorByEmail(t.Context(), "bob@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := st.browser()
+	link := admin.get("/settings/operators").find("#one-time-link").Text()
+	b.post(strings.TrimPrefix(link, st.url), url.Values{"password": {goodPassword}}).leadsTo("/")
+	b.post("/account/password", url.Values{"current": {goodPassword}, "password": {"another good long one"}}).leadsTo("/account")
+	b.post("/logout", nil).leadsTo("/login")
+	b.login("bob@example.com", goodPassword).want(http.StatusUnauthorized)
+
+	page := "/settings/operators/" + bob.ID.String()
+	for range 2 { // the second time nothing changes
+		admin.post(page+"/role", url.Values{"role": {"auditor"}}).leadsTo(page)
+	}
+	admin.post(page+"/disabled", url.Values{"disabled": {"yes"}}).leadsTo(page)
+	admin.post(page+"/disabled", url.Values{"disabled": {"no"}}).leadsTo(page)
+	admin.post(page+"/reset", nil).leadsTo(page)
+	if _, _, err := st.db.CreateKey(t.Context(), erasure.Terminal, store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.db.RevokeKey(t.Context(), erasure.Actor{Kind: erasure.ByOperator, ID: ann.ID}, "crm"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"ann@example.com | Added an operator with the role Operator | bob@example.com",
+		"ann@example.com | Made a one-time link for a new password | bob@example.com",
+		"bob@example.com | Set a password with a one-time link | bob@example.com",
+		"bob@example.com | Signed in | bob@example.com",
+		"bob@example.com | Changed their password | bob@example.com",
+		"bob@example.com | Signed out | bob@example.com",
+		"ann@example.com | Changed the role from Operator to Auditor | bob@example.com",
+		"ann@example.com | Disabled an operator | bob@example.com",
+		"ann@example.com | Enabled an operator | bob@example.com",
+		"ann@example.com | Made a one-time link for a new password | bob@example.com",
+		"terminal | Made an API key | key:crm",
+		"ann@example.com | Revoked an API key | key:crm",
+	}
+	if got := admin.activity()[began:]; !slices.Equal(got, want) {
+		t.Errorf("Activity says\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestActivityTellsAnEndedSession(t *testing.T) {
+	st := newSite(t)
+	ann := st.invited("ann@example.com", erasure.Admin)
+	here := st.browserOf(ann)
+	st.browserOf(ann)
+	path, _ := here.get("/account").find("form[action^='/account/sessions/']").Attr("action")
+	here.post(path, nil).leadsTo("/account")
+	here.post(path, nil).leadsTo("/account") // it is over: no entry
+	rows := here.activity()
+	if last := rows[len(rows)-1]; last != "ann@example.com | Ended one of their sessions | ann@example.com" || strings.Contains(rows[len(rows)-2], "Ended") {
+		t.Errorf("Activity says\n%s", strings.Join(rows, "\n"))
+	}
+}
 
 func TestActivityTellsWhoDidWhatAPageAtATime(t *testing.T) {
 	st := newSite(t)

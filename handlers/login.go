@@ -53,7 +53,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, token, next strin
 
 // logout ends all of the operator's sessions, on every device.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	if err := s.db.EndSessions(r.Context(), operator(r).ID); err != nil {
+	if err := s.db.SignOut(r.Context(), operator(r).ID); err != nil {
 		return err
 	}
 	if err := s.dropSession(w, r); err != nil {

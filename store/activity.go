@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,12 +41,12 @@ func (db *DB) Activity(ctx context.Context, cursor string, limit int) (as []eras
 		rows = rows[:limit]
 		next = strconv.FormatInt(rows[limit-1].Index, 10)
 	}
-	actors, err := db.actorNames(ctx)
+	names, err := db.accountNames(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, r := range rows {
-		a, err := db.activity(ctx, r, actors)
+		a, err := db.activity(ctx, r, names)
 		if err != nil {
 			return nil, "", fmt.Errorf("log entry %d: %w", r.Index, err)
 		}
@@ -74,7 +76,7 @@ func (db *DB) activityRows(ctx context.Context, before int64, limit int) (out []
 	return out, err
 }
 
-func (db *DB) activity(ctx context.Context, r activityRow, actors map[string]string) (erasure.Activity, error) {
+func (db *DB) activity(ctx context.Context, r activityRow, names map[string]string) (erasure.Activity, error) {
 	a := r.Activity
 	if r.entry == nil {
 		a.Dropped = true
@@ -84,18 +86,21 @@ func (db *DB) activity(ctx context.Context, r activityRow, actors map[string]str
 		Time     time.Time      `json:"time"`
 		Kind     erasure.Kind   `json:"kind"`
 		Request  string         `json:"request"`
-		From     erasure.State  `json:"from"`
-		To       erasure.State  `json:"to"`
+		From     string         `json:"from"`
+		To       string         `json:"to"`
 		Origin   erasure.Origin `json:"origin"`
 		Actor    string         `json:"actor"`
 		Profiles []uuid.UUID    `json:"profiles"`
+		Target   string         `json:"target"`
 	}
 	if err := json.Unmarshal(r.entry, &e); err != nil {
 		return a, err
 	}
-	a.Time, a.Kind, a.From, a.To, a.Origin, a.Actor = e.Time, e.Kind, e.From, e.To, e.Origin, e.Actor
-	if name, ok := actors[e.Actor]; ok {
-		a.Actor = name
+	a.Time, a.Kind, a.Origin = e.Time, e.Kind, e.Origin
+	_, by, _ := strings.Cut(e.Actor, ":")
+	a.Actor, a.Target = cmp.Or(names[by], e.Actor), cmp.Or(names[e.Target], e.Target)
+	if e.Target != "" {
+		a.FromRole, a.ToRole = erasure.Role(e.From), erasure.Role(e.To)
 	}
 	if id, ok := erasure.ParseRequestID(e.Request); ok {
 		a.Request = &id
@@ -127,19 +132,18 @@ func (db *DB) openSubject(ctx context.Context, r activityRow) *uuid.UUID {
 	return &id
 }
 
-// actorNames maps the actors of log entries to who they are now.
-func (db *DB) actorNames(ctx context.Context) (map[string]string, error) {
+// accountNames maps the ids of operators and API keys to what they are called.
+func (db *DB) accountNames(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}
-	rows, err := db.reads.QueryContext(ctx, `SELECT 'operator', id, email FROM operators UNION ALL SELECT 'key', id, 'key:' || name FROM api_keys`)
+	rows, err := db.reads.QueryContext(ctx, `SELECT id, email FROM operators UNION ALL SELECT id, 'key:' || name FROM api_keys`)
 	if err != nil {
 		return nil, err
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
-		var a erasure.Actor
-		var kind, name string
-		err := scan(&kind, scan16(&a.ID), &name)
-		a.Kind = erasure.ActorKind(kind)
-		names[a.String()] = name
+		var id uuid.UUID
+		var name string
+		err := scan(scan16(&id), &name)
+		names[id.String()] = name
 		return err
 	})
 	return names, err

@@ -54,7 +54,7 @@ func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurp
 		_, err := t.exec(`INSERT INTO links (hash, purpose, operator, expires) VALUES ($1, $2, $3, $4)`,
 			tokenHash(token), string(purpose), linked(purpose, operator), t.hb.Store+LinkLife.Milliseconds())
 		if err == nil && purpose == PasswordLink {
-			t.logOperator(erasure.OperatorChanged, actor, operator)
+			t.logOperator(erasure.Entry{Kind: erasure.LinkMade}, actor, operator)
 		}
 		return err
 	})
@@ -138,7 +138,7 @@ func (db *DB) UseLink(ctx context.Context, token, email, password string) (sessi
 		case SetupLink:
 			account, err = t.setUp(admin, hash)
 		case PasswordLink:
-			err = t.newPassword(account, hash)
+			err = t.newPassword(account, hash, erasure.LinkUsed)
 		}
 		if err != nil {
 			return err
@@ -190,10 +190,11 @@ func (t *tx) takeLink(token string, l Link) (uuid.UUID, error) {
 	return o.ID, err
 }
 
+// setUp is the terminal's doing: the link was printed there and nowhere else.
 func (t *tx) setUp(admin NewOperator, hash string) (uuid.UUID, error) {
 	if err := t.mustBeEmpty(); err != nil {
 		return uuid.Nil, err
 	}
-	o, err := t.createOperator(erasure.System, admin, hash)
+	o, err := t.createOperator(erasure.Terminal, admin, hash)
 	return o.ID, err
 }

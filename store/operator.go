@@ -69,12 +69,18 @@ func (t *tx) createOperator(actor erasure.Actor, n NewOperator, hash string) (er
 	if rows == 0 {
 		return o, erasure.Errorf(erasure.CodeConflict, "Choose another e-mail address: an operator has this one already.").In("email")
 	}
-	t.logOperator(erasure.OperatorCreated, actor, o.ID)
+	t.logOperator(erasure.Entry{Kind: erasure.OperatorCreated, ToRole: o.Role}, actor, o.ID)
 	return o, nil
 }
 
-func (t *tx) logOperator(kind erasure.Kind, actor erasure.Actor, id uuid.UUID) {
-	t.log(erasure.Entry{Kind: kind, Actor: actor, Target: &id})
+func (t *tx) logOperator(e erasure.Entry, actor erasure.Actor, id uuid.UUID) {
+	e.Actor, e.Target = actor, &id
+	t.log(e)
+}
+
+// logOwn logs what an operator did about their own account.
+func (t *tx) logOwn(kind erasure.Kind, id uuid.UUID) {
+	t.logOperator(erasure.Entry{Kind: kind}, erasure.Actor{Kind: erasure.ByOperator, ID: id}, id)
 }
 
 // accountEmail gives the form under which an account is kept and looked up.

@@ -17,96 +17,80 @@ func (db *DB) SetRole(ctx context.Context, actor erasure.Actor, id uuid.UUID, ro
 	if err != nil {
 		return err
 	}
-	return db.changeOperator(ctx, actor, id, func(t *tx, o erasure.Operator) (bool, error) {
+	return db.changeOperator(ctx, actor, id, func(t *tx, o erasure.Operator) (e erasure.Entry, err error) {
 		if o.Role == role {
-			return false, nil
+			return e, nil
 		}
 		if err := t.keepAnAdmin(o); err != nil {
-			return false, err
+			return e, err
 		}
-		_, err := t.exec(`UPDATE operators SET role = $1 WHERE id = $2`, string(role), id[:])
-		return true, err
+		_, err = t.exec(`UPDATE operators SET role = $1 WHERE id = $2`, string(role), id[:])
+		return erasure.Entry{Kind: erasure.RoleChanged, FromRole: o.Role, ToRole: role}, err
 	})
 }
 
 // SetDisabled closes an account, its sessions and its links, or opens the
 // account again.
 func (db *DB) SetDisabled(ctx context.Context, actor erasure.Actor, id uuid.UUID, disabled bool) error {
-	return db.changeOperator(ctx, actor, id, func(t *tx, o erasure.Operator) (bool, error) {
+	return db.changeOperator(ctx, actor, id, func(t *tx, o erasure.Operator) (e erasure.Entry, err error) {
 		if o.Disabled == disabled {
-			return false, nil
+			return e, nil
 		}
+		e.Kind = erasure.OperatorEnabled
 		if disabled {
+			e.Kind = erasure.OperatorDisabled
 			if err := t.keepAnAdmin(o); err != nil {
-				return false, err
+				return e, err
 			}
 			if _, err := t.exec(`DELETE FROM links WHERE operator = $1`, id[:]); err != nil {
-				return false, err
+				return e, err
 			}
 		}
-		_, err := t.exec(`UPDATE operators SET disabled = $1 WHERE id = $2`, disabled, id[:])
-		return true, err
+		_, err = t.exec(`UPDATE operators SET disabled = $1 WHERE id = $2`, disabled, id[:])
+		return e, err
 	})
 }
 
-// SetPassword gives an operator another password and ends their sessions.
-func (db *DB) SetPassword(ctx context.Context, actor erasure.Actor, id uuid.UUID, password string) error {
-	o, err := db.Operator(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := erasure.CheckPassword(o.Email, password); err != nil {
-		return err
-	}
-	hash, err := hashPassword(ctx, password)
-	if err != nil {
-		return err
-	}
-	return db.changeOperator(ctx, actor, id, func(t *tx, o erasure.Operator) (bool, error) {
-		return true, t.setPassword(o, hash)
-	})
-}
-
-// newPassword is a change that an operator makes of their own.
-func (t *tx) newPassword(id uuid.UUID, hash string) error {
-	return t.changeOperator(erasure.Actor{Kind: erasure.ByOperator, ID: id}, id, func(t *tx, o erasure.Operator) (bool, error) {
-		return true, t.setPassword(o, hash)
-	})
-}
-
-// setPassword also forgets failed tries, and links that set another one.
-func (t *tx) setPassword(o erasure.Operator, hash string) error {
-	if _, err := t.exec(`UPDATE operators SET password = $1 WHERE id = $2`, hash, o.ID[:]); err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM links WHERE operator = $1`, o.ID[:]); err != nil {
-		return err
-	}
-	return t.forgive(t.db.accountTries(o.Email))
-}
-
-// changeOperator logs a change and ends the operator's sessions in the commit
-// that makes it. change reports whether there was anything to change.
-func (db *DB) changeOperator(ctx context.Context, actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (bool, error)) error {
-	return db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
-			return err
-		}
-		return t.changeOperator(actor, id, change)
-	})
-}
-
-func (t *tx) changeOperator(actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (bool, error)) error {
+// newPassword sets the password that an operator has chosen, ends their
+// sessions, and forgets failed tries and links that set another one. kind says
+// how they were known.
+func (t *tx) newPassword(id uuid.UUID, hash string, kind erasure.Kind) error {
 	o, err := t.operator(id)
 	if err != nil {
 		return err
 	}
-	changed, err := change(t, o)
-	if err != nil || !changed {
+	if _, err := t.exec(`UPDATE operators SET password = $1 WHERE id = $2`, hash, id[:]); err != nil {
 		return err
 	}
-	t.logOperator(erasure.OperatorChanged, actor, id)
+	if _, err := t.exec(`DELETE FROM links WHERE operator = $1`, id[:]); err != nil {
+		return err
+	}
+	if err := t.forgive(t.db.accountTries(o.Email)); err != nil {
+		return err
+	}
+	t.logOwn(kind, id)
 	return t.endSessions(id)
+}
+
+// changeOperator logs a change and ends the operator's sessions in the commit
+// that makes it. change returns what is to be logged, an entry of no kind where
+// there was nothing to change.
+func (db *DB) changeOperator(ctx context.Context, actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (erasure.Entry, error)) error {
+	return db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin); err != nil {
+			return err
+		}
+		o, err := t.operator(id)
+		if err != nil {
+			return err
+		}
+		e, err := change(t, o)
+		if err != nil || e.Kind == "" {
+			return err
+		}
+		t.logOperator(e, actor, id)
+		return t.endSessions(id)
+	})
 }
 
 // keepAnAdmin refuses to take the last admin away who can sign in: nobody

@@ -116,12 +116,21 @@ func (db *DB) Sessions(ctx context.Context, operator, current uuid.UUID) (all []
 // error.
 func (db *DB) EndSession(ctx context.Context, operator, id uuid.UUID) error {
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM sessions WHERE id = $1 AND operator = $2`, id[:], operator[:])
-		return err
+		ended, err := t.exec(`DELETE FROM sessions WHERE id = $1 AND operator = $2`, id[:], operator[:])
+		if err != nil {
+			return fmt.Errorf("ending a session: %w", err)
+		}
+		if ended > 0 {
+			t.logOwn(erasure.SessionEnded, operator)
+		}
+		return nil
 	})
 }
 
-// EndSessions ends all of an operator's sessions, as a sign-out does.
-func (db *DB) EndSessions(ctx context.Context, operator uuid.UUID) error {
-	return db.write(ctx, func(t *tx) error { return t.endSessions(operator) })
+// SignOut ends all of an operator's sessions.
+func (db *DB) SignOut(ctx context.Context, operator uuid.UUID) error {
+	return db.write(ctx, func(t *tx) error {
+		t.logOwn(erasure.SignedOut, operator)
+		return t.endSessions(operator)
+	})
 }

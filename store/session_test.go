@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -65,16 +66,22 @@ func TestOwnSessionsAreListedAndEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLive(t, db, first) // it is not Bob's to end
+	if kinds := db.LogKinds(t); slices.Contains(kinds, erasure.SessionEnded) {
+		t.Errorf("the log tells %v", kinds)
+	}
 	if err := db.EndSession(t.Context(), ann.ID, current.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantOver(t, db, first)
 	wantLive(t, db, second)
-	if err := db.EndSessions(t.Context(), ann.ID); err != nil {
+	if err := db.SignOut(t.Context(), ann.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantOver(t, db, second)
 	wantLive(t, db, others)
+	if kinds := db.LogKinds(t); !slices.Equal(kinds[len(kinds)-2:], []erasure.Kind{erasure.SessionEnded, erasure.SignedOut}) {
+		t.Errorf("the log tells %v", kinds)
+	}
 }
 
 func TestAFindIsKeptForItsOwnSessionAndAShortTime(t *testing.T) {

@@ -95,7 +95,7 @@ func (t *tx) signIn(account uuid.UUID) (token string, o erasure.Operator, err er
 	if o, err = t.operator(account); err != nil {
 		return "", o, err
 	}
-	t.logOperator(erasure.SignedIn, erasure.Actor{Kind: erasure.ByOperator, ID: account}, account)
+	t.logOwn(erasure.SignedIn, account)
 	token, err = t.startSession(account)
 	return token, o, err
 }
@@ -130,7 +130,7 @@ func (db *DB) ChangePassword(ctx context.Context, id uuid.UUID, present, passwor
 		if err := t.takeBack(db.addressTries(from)); err != nil {
 			return err
 		}
-		if err := t.newPassword(id, next); err != nil {
+		if err := t.newPassword(id, next, erasure.PasswordChanged); err != nil {
 			return err
 		}
 		token, err = t.startSession(id)

@@ -110,7 +110,8 @@ func TestAPasswordThatChangesDuringTheComparisonDoesNotSignIn(t *testing.T) {
 	db := storetest.Open(t)
 	ann := withPassword(t, db, "ann@example.com")
 	_, _, err := store.SignInWith(db, t.Context(), "ann@example.com", goodPassword, home, func(ctx context.Context, _, _ string) (bool, error) {
-		return true, db.SetPassword(ctx, erasure.System, ann.ID, "another one, all of a sudden")
+		_, err := db.ChangePassword(ctx, ann.ID, goodPassword, "another one, all of a sudden", elsewhere)
+		return true, err
 	})
 	wantCode(t, err, erasure.CodeUnauthorized)
 }

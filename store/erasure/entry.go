@@ -1,6 +1,7 @@
 package erasure
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,8 +34,15 @@ const (
 	ProfileMerged    Kind = "profile.merged"
 	LogsExported     Kind = "logs.exported"
 	SignedIn         Kind = "operator.signed_in"
+	SignedOut        Kind = "operator.signed_out"    // on every device
+	SessionEnded     Kind = "operator.session_ended" // one of their own
 	OperatorCreated  Kind = "operator.created"
-	OperatorChanged  Kind = "operator.changed" // role, password or standing
+	RoleChanged      Kind = "operator.role_changed"
+	OperatorDisabled Kind = "operator.disabled"
+	OperatorEnabled  Kind = "operator.enabled"
+	PasswordChanged  Kind = "operator.password_changed" // by themselves, with the present one
+	LinkMade         Kind = "operator.link_made"        // one that sets a password
+	LinkUsed         Kind = "operator.link_used"        // it has set a password
 	KeyCreated       Kind = "key.created"
 	KeyRevoked       Kind = "key.revoked"
 )
@@ -58,6 +66,8 @@ type Entry struct {
 	Keys      [][16]byte  // of an erasure: the ids of the keys destroyed
 	Profiles  []uuid.UUID // of a merge: the User IDs joined, the one that stays first
 	Target    *uuid.UUID  // the operator or API key that the entry is about
+	// FromRole and ToRole are an operator's, in the members from and to.
+	FromRole, ToRole Role
 }
 
 // Counts are numbers of things found or erased.
@@ -97,8 +107,8 @@ type wireEntry struct {
 	Kind      Kind        `json:"kind"`
 	Request   string      `json:"request,omitempty"`
 	Batch     string      `json:"batch,omitempty"`
-	From      State       `json:"from,omitempty"`
-	To        State       `json:"to,omitempty"`
+	From      string      `json:"from,omitempty"`
+	To        string      `json:"to,omitempty"`
 	Origin    Origin      `json:"origin,omitempty"`
 	Reference string      `json:"reference,omitempty"`
 	Actor     string      `json:"actor"`
@@ -116,8 +126,9 @@ func (e *Entry) Canonical() ([]byte, error) {
 	rand.Read(nonce[:])
 	w := wireEntry{
 		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
-		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind, From: e.From, To: e.To, Origin: e.Origin,
-		Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
+		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind,
+		From: cmp.Or(string(e.From), string(e.FromRole)), To: cmp.Or(string(e.To), string(e.ToRole)),
+		Origin: e.Origin, Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
 	}
 	if e.Request != nil {
 		w.Request = e.Request.String()
@@ -151,11 +162,12 @@ type Activity struct {
 	Time    time.Time
 	Kind    Kind
 	Request *RequestID
-	Actor   string // the operator's e-mail, "key:NAME" or "system"
+	Actor   string // the operator's e-mail, "key:NAME", "terminal" or "system"
+	Target  string // the operator's e-mail or "key:NAME"; "" where it is about neither
 	// EffaceID is the profile that the entry was about, for as long as the
 	// person exists; of a merge, for as long as the entry is kept.
-	EffaceID *uuid.UUID
-	From, To State
-	Origin   Origin
-	Dropped  bool // the content went after its retention; only the hash is left
+	EffaceID         *uuid.UUID
+	FromRole, ToRole Role // of an operator
+	Origin           Origin
+	Dropped          bool // the content went after its retention; only the hash is left
 }

@@ -54,3 +54,17 @@ func TestEachEntryHasANonceOfItsOwn(t *testing.T) {
 		t.Errorf("the nonces are %s and %s", nonce.Find(a), nonce.Find(b))
 	}
 }
+
+func TestAnEntrySaysWhoAndFromWhichRoleToWhich(t *testing.T) {
+	id := uuid.MustParse("6f9619ff-8b86-4011-b42d-00cf4fc964ff")
+	e := erasure.Entry{Kind: erasure.RoleChanged, Actor: erasure.Terminal, Target: &id, FromRole: erasure.Staff, ToRole: erasure.Admin}
+	b, err := e.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"actor":"terminal","from":"operator","index":0,"kind":"operator.role_changed","nonce":"",` +
+		`"target":"6f9619ff-8b86-4011-b42d-00cf4fc964ff","time":"0001-01-01T00:00:00.000Z","to":"admin","v":1}`
+	if fixed := nonce.ReplaceAll(b, []byte(`"nonce":""`)); string(fixed) != want {
+		t.Errorf("the entry is\n%s\nand not\n%s", fixed, want)
+	}
+}

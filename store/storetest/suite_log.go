@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
 )
@@ -54,6 +55,7 @@ type LogEntry struct {
 	Counts    *erasure.Counts `json:"counts"`
 	Subject   string          `json:"subject"`
 	Keys      []string        `json:"keys"`
+	Target    string          `json:"target"`
 }
 
 // logged is what the log says of a request.
@@ -66,7 +68,7 @@ type logged struct {
 }
 
 // CheckLog replays the deletion log of a directory and compares what it says
-// with the requests' rows (I5): indexes are dense from 0, hashes fit their
+// with the rows of requests, operators and keys (I5): indexes are dense from 0, hashes fit their
 // entries, entries are canonical, each move is an allowed one from the state
 // before, and the rows are in the state that the log ends with. It reads one
 // snapshot, so that the store may be at work. It returns the entries.
@@ -81,6 +83,7 @@ func CheckLog(t testing.TB, dir string) []LogEntry {
 	defer tx.Rollback()
 	entries := readEntries(t, tx)
 	checkRows(t, tx, replay(t, entries))
+	checkAccounts(t, tx, followAccounts(t, entries))
 	return entries
 }
 
@@ -135,7 +138,7 @@ func replay(t testing.TB, entries []LogEntry) map[string]*logged {
 	t.Helper()
 	requests := map[string]*logged{}
 	for _, e := range entries {
-		if e.To == "" {
+		if e.Request == "" || e.To == "" {
 			continue
 		}
 		r := requests[e.Request]
@@ -200,5 +203,64 @@ func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged) {
 	}
 	for name := range requests {
 		t.Errorf("request %s is in the log and nowhere else", name)
+	}
+}
+
+// account is what the log says of an operator or an API key.
+type account struct {
+	role  string // of an operator
+	ended bool
+}
+
+// followAccounts follows operators and keys through the log.
+func followAccounts(t testing.TB, entries []LogEntry) map[string]account {
+	t.Helper()
+	accounts := map[string]account{}
+	for _, e := range entries {
+		if e.Target == "" {
+			continue
+		}
+		a, fits := accounts[e.Target]
+		switch e.Kind {
+		case erasure.OperatorCreated, erasure.KeyCreated:
+			a, fits = account{role: string(e.To)}, !fits
+		case erasure.RoleChanged:
+			fits, a.role = a.role == string(e.From), string(e.To)
+		case erasure.OperatorDisabled, erasure.KeyRevoked:
+			fits, a.ended = fits && !a.ended, true
+		case erasure.OperatorEnabled:
+			fits, a.ended = a.ended, false
+		}
+		if !fits {
+			t.Errorf("entry %d, %s, does not fit what the log says of %s before", e.Index, e.Kind, e.Target)
+		}
+		accounts[e.Target] = a
+	}
+	return accounts
+}
+
+func checkAccounts(t testing.TB, tx *sql.Tx, accounts map[string]account) {
+	t.Helper()
+	rows, err := tx.Query(`SELECT id, role, disabled FROM operators UNION ALL SELECT id, '', revoked_at > 0 FROM api_keys`)
+	if err != nil {
+		t.Fatalf("reading operators and keys: %v", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uuid.UUID
+		var is account
+		if err := rows.Scan(&id, &is.role, &is.ended); err != nil {
+			t.Fatalf("reading operators and keys: %v", err)
+		}
+		if in, ok := accounts[id.String()]; !ok || in != is {
+			t.Errorf("%s is %+v in its row and %+v in the log", id, is, in)
+		}
+		delete(accounts, id.String())
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("reading operators and keys: %v", err)
+	}
+	for id := range accounts {
+		t.Errorf("%s is in the log and nowhere else", id)
 	}
 }
