@@ -16,12 +16,13 @@ func (s *Server) showFind(w http.ResponseWriter, r *http.Request) error {
 	return s.renderFind(w, r, http.StatusOK, views.FindForm{Table: erasure.User, Key: erasure.KeyEmail})
 }
 
-func (s *Server) renderFind(w http.ResponseWriter, r *http.Request, status int, form views.FindForm) error {
-	keys, err := s.db.KeyNames(r.Context(), form.Table)
-	if err != nil {
+func (s *Server) renderFind(w http.ResponseWriter, r *http.Request, status int, form views.FindForm) (err error) {
+	if form.Keys, err = s.db.KeyNames(r.Context(), form.Table); err != nil {
 		return err
 	}
-	form.Keys = keys
+	if form.Default, err = s.db.Region(r.Context()); err != nil {
+		return err
+	}
 	p, _ := s.shownPage(r)
 	return render(w, r, status, views.Find(p, form))
 }
@@ -37,60 +38,106 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request) error {
 		Key:   strings.TrimSpace(r.PostForm.Get("key")), Value: r.PostForm.Get("value"),
 		Region: strings.ToUpper(strings.TrimSpace(r.PostForm.Get("region"))),
 	}
-	asked, parsed, err := s.asked(r.Context(), r.PostForm.Get("table"), form)
+	asked, err := s.asked(r.Context(), r.PostForm.Get("table"), form)
 	if asked.Table != "" {
 		form.Table = asked.Table
 	}
 	if ps, ok := problems(err); ok {
 		form.Problems = ps
-		return s.renderFind(w, r, http.StatusUnprocessableEntity, form)
+		return s.foundNobody(w, r, http.StatusUnprocessableEntity, form)
 	}
 	if err != nil {
 		return err
 	}
-	found, err := s.db.Find(r.Context(), asked)
+	found, err := s.db.Find(r.Context(), asked.Identifier)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		form.None, form.AsTyped = true, !parsed
-		return s.renderFind(w, r, http.StatusOK, form)
+		return s.tellNobody(w, r, asked, form)
 	}
-	notice := noticeOf(asked, parsed, found)
+	notice := noticeOf(asked, found)
 	if len(found) == 1 {
 		return s.done(w, r, profilePath(found[0].EffaceID), shown{notice: notice})
 	}
 	return s.keepMatches(w, r, found, notice)
 }
 
-// asked reads the identifier that a form asks for, and whether its value
-// reads as what its key promises.
-func (s *Server) asked(ctx context.Context, table string, form views.FindForm) (id erasure.Identifier, parsed bool, err error) {
-	id = erasure.Identifier{Key: form.Key, Value: form.Value, Region: form.Region}
-	if id.Table, err = erasure.ParseTable(table); err != nil {
-		return id, false, err
+// asked is an identifier that was searched for, its value in the form it is
+// compared in, and whether that reads as what its key promises.
+type asked struct {
+	erasure.Identifier
+	value  string
+	parsed bool
+}
+
+func (s *Server) asked(ctx context.Context, table string, form views.FindForm) (a asked, err error) {
+	a.Identifier = erasure.Identifier{Key: form.Key, Value: form.Value, Region: form.Region}
+	if a.Table, err = erasure.ParseTable(table); err != nil {
+		return a, err
 	}
-	keys, err := s.db.KeyNames(ctx, id.Table)
+	keys, err := s.db.KeyNames(ctx, a.Table)
 	if err != nil {
-		return id, false, err
+		return a, err
 	}
-	if !slices.Contains(keys, id.Key) {
-		return id, false, erasure.Errorf(erasure.CodeInvalid, "Choose an identifier from the list: no data has come with this one.").In("key")
+	switch {
+	case !slices.Contains(keys, a.Key):
+		return a, erasure.Errorf(erasure.CodeInvalid, "Choose an identifier from the list: no data has come with this one.").In("key")
+	case len(a.Value) > erasure.ValueLength:
+		return a, erasure.Errorf(erasure.CodeInvalid,
+			"Shorten the value: no identifier has more than 1,024 characters, or fewer where not all are plain letters and digits.").In("value")
+	case erasure.CheckRegion(a.Region) != nil:
+		return a, erasure.Errorf(erasure.CodeInvalid, "Choose the country of the phone number from the list.").In("region")
 	}
 	region, err := s.db.Region(ctx)
 	if err != nil {
-		return id, false, err
+		return a, err
 	}
-	_, parsed, err = erasure.Normalise(id, region)
-	return id, parsed, err
+	a.value, a.parsed, err = erasure.Normalise(a.Identifier, region)
+	return a, err
+}
+
+// tellNobody shows the form again with what was searched. A User ID may be
+// that of a profile which was erased.
+func (s *Server) tellNobody(w http.ResponseWriter, r *http.Request, asked asked, form views.FindForm) error {
+	form.None, form.AsTyped = true, !asked.parsed
+	switch {
+	case asked.Key == erasure.KeyPhone && asked.parsed:
+		form.ReadAs = asked.value
+	case asked.Key == erasure.KeyEffaceID:
+		request, err := s.db.RequestByProfile(r.Context(), uuid.MustParse(asked.value))
+		if err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
+			return err
+		}
+		if err == nil && goneWith(request) {
+			form.Gone = &request
+		}
+	}
+	return s.foundNobody(w, r, http.StatusOK, form)
+}
+
+// foundNobody shows the form again. A request's ID in place of a person's is
+// told as what it is, whatever else is wrong with it.
+func (s *Server) foundNobody(w http.ResponseWriter, r *http.Request, status int, form views.FindForm) error {
+	id, ok := erasure.ParseRequestID(strings.ToLower(erasure.CleanPaste(form.Value)))
+	if !ok {
+		return s.renderFind(w, r, status, form)
+	}
+	switch _, err := s.db.Request(r.Context(), id); {
+	case err == nil:
+		status, form.None, form.Problems, form.Named = http.StatusOK, true, nil, &id
+	case erasure.CodeOf(err) != erasure.CodeNotFound:
+		return err
+	}
+	return s.renderFind(w, r, status, form)
 }
 
 // noticeOf says what the page that a find leads to would not tell by itself.
-func noticeOf(asked erasure.Identifier, parsed bool, found []erasure.Profile) string {
+func noticeOf(asked asked, found []erasure.Profile) string {
 	switch {
-	case asked.Key == erasure.KeyPhone && !parsed:
+	case asked.Key == erasure.KeyPhone && !asked.parsed:
 		return "The value does not read as a phone number, so it was searched as typed."
-	case asked.Key == erasure.KeyEmail && !parsed:
+	case asked.Key == erasure.KeyEmail && !asked.parsed:
 		return "The value does not read as an e-mail address, so it was searched as typed."
 	case asked.Key == erasure.KeyEffaceID && erasure.MatchPaste(asked.Value, found[0].EffaceID, nil) != nil:
 		return formerNotice

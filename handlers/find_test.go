@@ -49,6 +49,70 @@ func TestNobodyFoundKeepsTheValueAndSaysWhy(t *testing.T) {
 	}
 }
 
+func TestHowAPhoneNumberWasReadIsTold(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Staff)
+	for _, c := range []struct{ value, region, sentence string }{
+		{"020 7946 0018", "gb", "was read as +442079460018 (United Kingdom, GB)"},
+		{"+49 30 901820", "GB", "was read as +4930901820 (Germany, DE)"},
+		{"+800 1234 5678", "", "was read as +80012345678 (no single country's)"},
+		{"020 7946 0018", "", "searched as typed. If it is one, choose its country"},
+	} {
+		form := url.Values{"key": {"phone"}, "value": {c.value}, "region": {c.region}}
+		b.post("/find", form).says(http.StatusOK, c.sentence)
+	}
+	form := url.Values{"key": {"email"}, "value": {"ann@example.com"}, "region": {"XX"}}
+	b.post("/find", form).refused(http.StatusUnprocessableEntity, "Choose the country of the phone number from the list")
+}
+
+func TestTheCountryIsTheStoresUnlessOneIsChosen(t *testing.T) {
+	st := newSite(t)
+	first := func() string { return st.signedIn(erasure.Staff).get("/find").find("#region option").First().Text() }
+	if got := first(); got != "None: the number begins with + and the country code" {
+		t.Errorf("without a region the form offers %q first", got)
+	}
+	if err := st.db.FixRegion(t.Context(), "gb"); err != nil {
+		t.Fatal(err)
+	}
+	if got := first(); got != "Store's default: United Kingdom (GB)" {
+		t.Errorf("the form offers %q first", got)
+	}
+	p := st.person("phone", "+44 20 7946 0018")
+	st.signedIn(erasure.Staff).post("/find", asking("phone", "020 7946 0018")).leadsTo(profilePath(p.EffaceID))
+}
+
+func TestAnErasedProfilesUserIDLeadsToTheLogs(t *testing.T) {
+	st := newSite(t)
+	p := st.person("email", "ann@example.com")
+	st.requested(p)
+	find := asking("efface_id", p.EffaceID.String())
+	st.claim()
+	st.signedIn(erasure.Staff).post("/find", find).says(http.StatusOK, "is being erased")
+	st.erase()
+	a := st.signedIn(erasure.Staff).post("/find", find).says(http.StatusOK, "was erased")
+	if a.find("[role=alert] a[href='/logs?q="+p.EffaceID.String()+"']").Length() != 1 {
+		t.Errorf("nothing leads to the logs\n%s", a.body)
+	}
+	st.signedIn(erasure.Staff).post("/find", asking("efface_id", uuid.NewString())).says(http.StatusOK, "Nobody was found")
+}
+
+func TestARequestIDIsToldAsWhatItIs(t *testing.T) {
+	st := newSite(t)
+	r := st.waiting("u1")
+	b := st.signedIn(erasure.Staff)
+	for _, key := range []string{"efface_id", "email", "user_id"} {
+		a := b.post("/find", asking(key, " "+strings.ToUpper(r.ID.String()))).says(http.StatusOK, "That is a request ID")
+		if a.find("[role=alert] a[href='"+requestPath(r.ID)+"']").Length() != 1 {
+			t.Errorf("nothing leads to the request\n%s", a.body)
+		}
+	}
+	unknown := erasure.NewRequestID(time.Now()).String()
+	b.post("/find", asking("user_id", unknown)).says(http.StatusOK, "Nobody was found")
+	b.post("/find", asking("efface_id", unknown)).refused(http.StatusUnprocessableEntity, "Give the whole User ID")
+	p := st.person("user_id", r.ID.String()) // a source may call anybody anything
+	b.post("/find", asking("user_id", r.ID.String())).leadsTo(profilePath(p.EffaceID))
+}
+
 func TestAValueThatDoesNotParseIsSearchedAsTypedAndThatIsSaid(t *testing.T) {
 	st := newSite(t)
 	p := st.person("user_id", "u1", "phone", "ext. none", "email", "nobody at home")

@@ -58,8 +58,13 @@ func (s *Server) gone(r *http.Request, id uuid.UUID, err error) error {
 		return readErr
 	case request.State == erasure.Completed:
 		return erasure.Errorf(erasure.CodeNotFound, "This profile has been erased: search the Deletion Logs for its User ID.")
-	case request.State == erasure.InProgress, request.State == erasure.Failed:
+	case goneWith(request):
 		return erasure.Errorf(erasure.CodeNotFound, "This profile is being erased: search the Deletion Logs for its User ID.")
 	}
 	return err
+}
+
+// goneWith reports whether a request has taken its profile, or is about to.
+func goneWith(r erasure.Request) bool {
+	return r.State == erasure.Completed || r.State == erasure.InProgress || r.State == erasure.Failed
 }

@@ -114,7 +114,7 @@ func axeOfFind(b *tab) {
 		b.visit("/find")
 		b.choose("#key", key)
 		b.fill("#value", value)
-		b.fill("#region", region)
+		b.choose("#region", region)
 		return b.submit("/find")
 	}
 	b.at("find with a problem", find("email", "", ""), http.StatusUnprocessableEntity)

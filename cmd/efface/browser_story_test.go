@@ -60,7 +60,7 @@ func foundByEmailAndPhone(b *tab) (userID string) {
 	b.visit("/find")
 	b.choose("#key", "phone")
 	b.fill("#value", "22 44 (22) 22")
-	b.fill("#region", "no")
+	b.choose("#region", "NO")
 	b.submit("/find")
 	if got := b.text("#user-id"); got != userID {
 		b.t.Errorf("by phone %q is found, by e-mail %q", got, userID)

@@ -1,6 +1,8 @@
 package erasure
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -14,6 +16,29 @@ func CheckRegion(region string) error {
 		return Errorf(CodeInvalid, "Give the country as its two ISO letters, such as DE or GB.").In("region")
 	}
 	return nil
+}
+
+// PhoneRegions lists the countries that a phone number can be read in.
+func PhoneRegions() []string {
+	return slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions()))
+}
+
+// PhoneRegion is the country of a number in E.164, valid or not; of a country
+// code that several share, the largest one where no other fits. It is empty
+// for a code that belongs to none, such as +800.
+func PhoneRegion(e164 string) string {
+	n := tryPhone(e164, "")
+	if n == nil {
+		return ""
+	}
+	region := phonenumbers.GetRegionCodeForNumber(n)
+	if region == "" {
+		region = phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))
+	}
+	if CheckRegion(region) != nil {
+		return ""
+	}
+	return region
 }
 
 // normalisePhone gives E.164, for numbers that are not valid too as long as
