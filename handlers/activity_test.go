@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
@@ -89,6 +90,51 @@ func TestActivityTellsAnEndedSession(t *testing.T) {
 	if last := rows[len(rows)-1]; last != "ann@example.com | Ended one of their sessions | ann@example.com" || strings.Contains(rows[len(rows)-2], "Ended") {
 		t.Errorf("Activity says\n%s", strings.Join(rows, "\n"))
 	}
+}
+
+// The key of a cancelled request goes a month after the cancel, and its person
+// may stay for years.
+func TestActivitySaysWhomARequestWasAboutForAsLongAsTheyExist(t *testing.T) {
+	st := newSite(t)
+	p := st.person("email", "somebody@example.com")
+	cancelled := st.requested(p)
+	if _, err := st.db.Cancel(t.Context(), cancelled.ID, erasure.System, erasure.API); err != nil {
+		t.Fatal(err)
+	}
+	waiting := st.waiting("nobody")
+	about := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, row := range st.signedIn(erasure.Auditor).activity() {
+			if strings.Contains(row, cancelled.ID.String()) || strings.Contains(row, waiting.ID.String()) {
+				got = append(got, row)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("Activity says\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	rows := func(id string) []string {
+		return []string{
+			"system | Requested a deletion | " + cancelled.ID.String() + id,
+			"system | Cancelled a request | " + cancelled.ID.String() + id,
+			"system | Requested a deletion | " + waiting.ID.String(),
+		}
+	}
+	about(rows(" " + p.EffaceID.String())...)
+	for range 2 { // a key that nothing names goes at the second sweep
+		st.clock.Advance(31 * 24 * time.Hour)
+		if _, err := st.db.Sweep(t.Context(), store.SweepOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	about(rows(" " + p.EffaceID.String())...)
+	st.requested(p)
+	st.erase()
+	about(append(rows(""),
+		"system | Started an erasure | "+waiting.ID.String(),
+		"system | Destroyed the keys | "+waiting.ID.String(),
+		"system | Completed an erasure | "+waiting.ID.String())...)
 }
 
 func TestActivityTellsWhoDidWhatAPageAtATime(t *testing.T) {

@@ -21,6 +21,7 @@ type activityRow struct {
 	entry  []byte
 	key    *seal.Ref
 	sealed []byte
+	asked  *uuid.UUID // whom its request is about, while that profile exists
 }
 
 // Activity lists the deletion log, newest first, a page at a time. next is
@@ -55,10 +56,15 @@ func (db *DB) Activity(ctx context.Context, cursor string, limit int) (as []eras
 	return as, next, nil
 }
 
+// A request's own key may go before the person does, a month after a cancel.
+// Its row says whom it was about for as long as the profile exists.
+const activityQuery = `SELECT h.idx, e.entry, s.key_row, s.key_id, s.sealed, r.efface_id FROM log_hashes h
+	LEFT JOIN log_entries e ON e.idx = h.idx LEFT JOIN log_subjects s ON s.idx = h.idx
+	LEFT JOIN requests r ON r.id = e.request AND r.profile IS NOT NULL
+	WHERE h.idx < $1 ORDER BY h.idx DESC LIMIT $2`
+
 func (db *DB) activityRows(ctx context.Context, before int64, limit int) (out []activityRow, err error) {
-	rows, err := db.reads.QueryContext(ctx, `SELECT h.idx, e.entry, s.key_row, s.key_id, s.sealed FROM log_hashes h
-		LEFT JOIN log_entries e ON e.idx = h.idx LEFT JOIN log_subjects s ON s.idx = h.idx
-		WHERE h.idx < $1 ORDER BY h.idx DESC LIMIT $2`, before, limit+1)
+	rows, err := db.reads.QueryContext(ctx, activityQuery, before, limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +72,7 @@ func (db *DB) activityRows(ctx context.Context, before int64, limit int) (out []
 		var r activityRow
 		var row *int64
 		var id *[16]byte
-		err := scan(&r.Index, &r.entry, &row, scanNull16(&id), &r.sealed)
+		err := scan(&r.Index, &r.entry, &row, scanNull16(&id), &r.sealed, scanNull16(&r.asked))
 		if row != nil && id != nil {
 			r.key = &seal.Ref{Row: *row, ID: *id}
 		}
@@ -105,9 +111,13 @@ func (db *DB) activity(ctx context.Context, r activityRow, names map[string]stri
 	if id, ok := erasure.ParseRequestID(e.Request); ok {
 		a.Request = &id
 	}
-	a.EffaceID = db.openSubject(ctx, r)
-	if len(e.Profiles) > 0 {
+	switch {
+	case len(e.Profiles) > 0:
 		a.EffaceID = &e.Profiles[0]
+	case r.asked != nil:
+		a.EffaceID = r.asked
+	default:
+		a.EffaceID = db.openSubject(ctx, r)
 	}
 	return a, nil
 }

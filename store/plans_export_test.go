@@ -24,6 +24,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"keys left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2`,
 		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY id LIMIT $2`,
 		"work":        workQuery,
+		"activity":    activityQuery,
 		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,
 		"any waiting": `SELECT 1 FROM requests WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL LIMIT 1`,
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
