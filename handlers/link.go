@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
 )
 
@@ -12,9 +13,21 @@ import (
 func (s *Server) showLink(w http.ResponseWriter, r *http.Request) error {
 	form, err := s.linkForm(r)
 	if err != nil {
-		return err
+		return s.linkGone(w, r, err)
 	}
 	return render(w, r, http.StatusOK, views.Link(s.page(r), form))
+}
+
+// linkGone says of a link that opens nothing how to come by another.
+func (s *Server) linkGone(w http.ResponseWriter, r *http.Request, err error) error {
+	if erasure.CodeOf(err) != erasure.CodeNotFound {
+		return err
+	}
+	empty, err := s.db.Empty(r.Context())
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusNotFound, views.LinkGone(s.page(r), http.StatusNotFound, empty, visitOf(r).reference))
 }
 
 func (s *Server) linkForm(r *http.Request) (views.LinkForm, error) {
@@ -33,7 +46,7 @@ func (s *Server) useLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	form, err := s.linkForm(r)
 	if err != nil {
-		return err
+		return s.linkGone(w, r, err)
 	}
 	if form.AskEmail {
 		form.Email = r.PostForm.Get("email")
@@ -44,7 +57,7 @@ func (s *Server) useLink(w http.ResponseWriter, r *http.Request) error {
 		return render(w, r, http.StatusUnprocessableEntity, views.Link(s.page(r), form))
 	}
 	if err != nil {
-		return err
+		return s.linkGone(w, r, err)
 	}
 	return s.enter(w, r, token, "")
 }
