@@ -97,7 +97,7 @@ func TestTheFormShowsWhoseProfileItIsAndThatIsALook(t *testing.T) {
 		b.post(deletionPath(p), confirmed("not it")).want(http.StatusUnprocessableEntity),
 	} {
 		rows := a.find("td.value").Map(func(_ int, s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") })
-		if want := []string{"u1", "family@example.com Stays with the other profile"}; !slices.Equal(rows, want) {
+		if want := []string{"u1", "family@example.com Stays with another profile"}; !slices.Equal(rows, want) {
 			t.Errorf("the form lists %q, want %q", rows, want)
 		}
 	}

@@ -156,7 +156,7 @@ func RequestCancel(p Page, r erasure.Request, f CancelForm) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = fact("Requested by identifier").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = fact("Identifier given").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
