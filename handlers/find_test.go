@@ -71,7 +71,7 @@ func TestTheCountryIsTheStoresUnlessOneIsChosen(t *testing.T) {
 	if got := first(); got != "None: the number begins with + and the country code" {
 		t.Errorf("without a region the form offers %q first", got)
 	}
-	if err := st.db.FixRegion(t.Context(), "gb"); err != nil {
+	if _, err := st.db.FixRegion(t.Context(), "gb"); err != nil {
 		t.Fatal(err)
 	}
 	if got := first(); got != "Store's default: United Kingdom (GB)" {

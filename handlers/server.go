@@ -3,6 +3,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,12 @@ import (
 	"github.com/efface/efface/views"
 )
 
+// DefaultAtOncePerKey is how many requests of one API key are answered at once.
+const DefaultAtOncePerKey = 256
+
+// Setting is a flag of the program, as the page Settings shows it.
+type Setting = views.Setting
+
 // Config says how a server behaves.
 type Config struct {
 	BaseURL        string         // scheme and host under which people reach it; https means TLS in front
@@ -25,14 +32,14 @@ type Config struct {
 	SuppressFor    time.Duration // as the store was told; shown where it is chosen
 	KeepCancelled  time.Duration // as the sweeper was told; shown where a request is cancelled
 	RatePerKey     float64       // requests a second that each API key may make; 0 is any number
-	AtOncePerKey   int           // requests of one API key at once; 0 is 256
+	AtOncePerKey   int           // requests of one API key at once; 0 is DefaultAtOncePerKey
 	Wake           func()        // tells the runner that there may be work; nil does nothing
 	// Answered is told of each answer: the route's pattern or "none", one of
 	// the known methods or "other", the status and how long it took. Nothing
 	// in it is chosen by a client. nil does nothing.
 	Answered func(route, method string, status int, took time.Duration)
 	Logger   *slog.Logger
-	Settings []views.Setting // the flags, as Settings shows them
+	Settings []Setting // the flags, as Settings shows them
 }
 
 // Server answers for one store.
@@ -50,11 +57,11 @@ type Server struct {
 
 // New makes a server. It does not listen.
 func New(db *store.DB, config Config) (*Server, error) {
-	base, err := url.Parse(config.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.Path != "" && base.Path != "/" {
-		return nil, fmt.Errorf("the base URL is not of the form https://host")
+	base, err := ParseBaseURL(config.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("the base URL: %w", err)
 	}
-	config.BaseURL = base.Scheme + "://" + base.Host
+	config.BaseURL = base.String()
 	if config.Location == nil {
 		config.Location = time.UTC
 	}
@@ -65,7 +72,7 @@ func New(db *store.DB, config Config) (*Server, error) {
 		config.Answered = func(string, string, int, time.Duration) {}
 	}
 	if config.AtOncePerKey == 0 {
-		config.AtOncePerKey = 256
+		config.AtOncePerKey = DefaultAtOncePerKey
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -86,6 +93,16 @@ func New(db *store.DB, config Config) (*Server, error) {
 		s.add(rt)
 	}
 	return s, nil
+}
+
+// ParseBaseURL reads a scheme and a host, and nothing else.
+func ParseBaseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, errors.New("give a scheme and a host such as https://efface.example.com")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
 func (s *Server) add(rt route) {

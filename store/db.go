@@ -27,6 +27,14 @@ const (
 	lockFile     = "efface.lock"
 )
 
+// What holds unless [Options] or [SweepOptions] say otherwise.
+const (
+	DefaultCancelWindow  = 24 * time.Hour
+	DefaultSuppressFor   = 1096 * 24 * time.Hour // 36 months
+	DefaultKeepCancelled = 30 * 24 * time.Hour
+	DefaultKeepLog       = 1096 * 24 * time.Hour // 36 months
+)
+
 // Options say where a store is and how it behaves.
 type Options struct {
 	Dir       string
@@ -34,9 +42,9 @@ type Options struct {
 	Keyring   string        // "" is keyring.db in Dir
 	Clock     erasure.Clock // nil is the machine's
 	// CancelWindow is for how long a request made through this DB may be
-	// cancelled; zero is 24 hours.
+	// cancelled; zero is [DefaultCancelWindow].
 	CancelWindow time.Duration
-	// SuppressFor is how long a suppression lasts; zero is 3 years.
+	// SuppressFor is how long a suppression lasts; zero is [DefaultSuppressFor].
 	SuppressFor time.Duration
 	// Serve is set by the one server of a directory: it takes the lock and
 	// brings an older store up to date.
@@ -57,10 +65,10 @@ func (o *Options) fill() {
 		o.Clock = SystemClock{}
 	}
 	if o.CancelWindow == 0 {
-		o.CancelWindow = 24 * time.Hour
+		o.CancelWindow = DefaultCancelWindow
 	}
 	if o.SuppressFor == 0 {
-		o.SuppressFor = 3 * 365 * 24 * time.Hour
+		o.SuppressFor = DefaultSuppressFor
 	}
 	if o.CommitLimit == 0 {
 		o.CommitLimit = 512
@@ -92,6 +100,10 @@ type DB struct {
 	beat  sync.Mutex
 	since erasure.Heartbeat // what the store's time is reckoned from
 }
+
+// Options returns what the store was opened with, with what was left out
+// filled in.
+func (db *DB) Options() Options { return db.options }
 
 // Open opens the store in a directory and makes a new one where there is
 // none. What stops it is an [erasure.Error] whose sentence says what to do.

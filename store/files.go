@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
@@ -16,7 +17,11 @@ import (
 
 // makeDir makes the data directory, for its owner alone whatever the umask.
 func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return erasure.Errorf(erasure.CodeInvalid, "%s is not a directory; name one with --data.", dir)
+	}
+	if err == nil {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -35,7 +40,7 @@ func lockDir(path string) (*os.File, error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errors.Join(erasure.Errorf(erasure.CodeConflict,
-			"Another efface serve runs on this directory; stop it, or give this one another --data."), f.Close())
+			"Another Efface is already running on %s; stop it first, or choose another directory.", filepath.Dir(path)), f.Close())
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -30,25 +30,27 @@ func (db *DB) Region(ctx context.Context) (string, error) {
 
 // FixRegion fixes the region at the store's first use: it decides how numbers
 // are looked up, so another one later would find nobody. The empty string
-// keeps what is fixed, and fixes "none" in a new store.
-func (db *DB) FixRegion(ctx context.Context, region string) error {
+// keeps what is fixed, and fixes "none" in a new store. first says that this
+// was the first use.
+func (db *DB) FixRegion(ctx context.Context, region string) (first bool, err error) {
 	region = strings.ToUpper(region)
 	if err := erasure.CheckRegion(region); err != nil {
-		return err
+		return false, err
 	}
-	err := db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE store SET phone_region = $1 WHERE phone_region IS NULL`, region)
+	err = db.write(ctx, func(t *tx) error {
+		rows, err := t.exec(`UPDATE store SET phone_region = $1 WHERE phone_region IS NULL`, region)
+		first = rows > 0
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	fixed, err := db.Region(ctx)
 	if err != nil || region == "" || fixed == region {
-		return err
+		return first, err
 	}
 	if fixed == "" {
-		return erasure.Errorf(erasure.CodeConflict, "This store was first used without a phone region and keeps none; leave out --phone-region.")
+		return false, erasure.Errorf(erasure.CodeConflict, "This store was first used without a phone region and keeps none; leave out --phone-region.")
 	}
-	return erasure.Errorf(erasure.CodeConflict, "This store reads phone numbers as of %s since its first use; leave out --phone-region or set it to %s.", fixed, fixed)
+	return false, erasure.Errorf(erasure.CodeConflict, "This store reads phone numbers as of %s since its first use; leave out --phone-region or set it to %s.", fixed, fixed)
 }

@@ -21,16 +21,16 @@ const LogRetention = 730 * 24 * time.Hour
 
 // SweepOptions say for how long what a sweep takes is kept.
 type SweepOptions struct {
-	KeepCancelled time.Duration // the identifier and reason of a cancelled request; zero is 30 days
-	KeepLog       time.Duration // the log's content, [LogRetention] at least; zero is 36 months
+	KeepCancelled time.Duration // the identifier and reason of a cancelled request; zero is [DefaultKeepCancelled]
+	KeepLog       time.Duration // the log's content, [LogRetention] at least; zero is [DefaultKeepLog]
 }
 
 func (o *SweepOptions) fill() {
 	if o.KeepCancelled == 0 {
-		o.KeepCancelled = 30 * 24 * time.Hour
+		o.KeepCancelled = DefaultKeepCancelled
 	}
 	if o.KeepLog == 0 {
-		o.KeepLog = 1096 * 24 * time.Hour
+		o.KeepLog = DefaultKeepLog
 	}
 	o.KeepLog = max(o.KeepLog, LogRetention)
 }

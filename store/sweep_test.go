@@ -199,7 +199,7 @@ func TestSuppressionsEndWithTheirTime(t *testing.T) {
 	if n := db.Count(t, `SELECT COUNT(*) FROM suppressions`); n != 1 {
 		t.Fatalf("%d suppressions are left while they last", n)
 	}
-	clock.Advance(3 * 365 * aDay)
+	clock.Advance(store.DefaultSuppressFor)
 	sweep(t, db)
 	if n := db.Count(t, `SELECT COUNT(*) FROM suppressions`); n != 0 {
 		t.Errorf("%d suppressions are left after their time", n)
@@ -209,7 +209,7 @@ func TestSuppressionsEndWithTheirTime(t *testing.T) {
 func TestTheLogsContentGoesAfterItsRetentionAndItsHashesStay(t *testing.T) {
 	for _, c := range []struct {
 		keep, after time.Duration
-	}{{0, 1096 * aDay}, {store.LogRetention, store.LogRetention}, {time.Hour, store.LogRetention}} {
+	}{{0, store.DefaultKeepLog}, {store.LogRetention, store.LogRetention}, {time.Hour, store.LogRetention}} {
 		clock := storetest.NewClock()
 		db := storetest.Open(t, storetest.WithClock(clock))
 		storetest.Identify(t, db, "shop", "user_id", "u1")

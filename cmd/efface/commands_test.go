@@ -44,6 +44,7 @@ func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
 	must(t, "operator", "reset-password", "--data", data, "ann@example.com")
 	efface(t, "", "operator", "reset-password", "--data", data, "bob@example.com").refused(t, "Enable the account")
 	efface(t, "", "operator", "disable", "--data", data, "ann@example.com").refused(t, "last active")
+	efface(t, "", "operator", "disable", "--data", data, "--email", "bob@example.com", "ann@example.com").refused(t, "Name one account")
 	if e := must(t, "operator", "list", "--data", data); !strings.Contains(e.stdout, "bob@example.com") || !strings.Contains(e.stdout, "disabled") {
 		t.Errorf("the list is %q", e.stdout)
 	}
@@ -129,8 +130,12 @@ func TestADemoIsFilledOnceAndLetsItsStarterIn(t *testing.T) {
 		}
 	}
 	second.stop(t)
-	if strings.Contains(second.log.String(), "Filling") {
-		t.Error("the demo is filled a second time")
+	if log := second.log.String(); strings.TrimSpace(log) != "" {
+		t.Errorf("a demo that is filled says beside its lines %q", log)
+	}
+	keys := must(t, "key", "list", "--data", data).stdout
+	if strings.Count(keys, "\ndemo ") != 2 || strings.Count(keys, "\nticket-desk ") != 1 || strings.Count(keys, " live ") != 2 {
+		t.Errorf("after two starts there are the keys\n%s", keys)
 	}
 }
 

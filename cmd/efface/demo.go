@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -16,7 +17,7 @@ import (
 
 type demoCommand struct {
 	Data   string `help:"Directory of the demo store." default:"./demo" placeholder:"DIR"`
-	Listen string `help:"Address to listen on." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Listen string `help:"Address to listen on." default:"${listen}" placeholder:"ADDR"`
 	People int    `help:"How many made people a new demo store is filled with." default:"10000" placeholder:"N"`
 }
 
@@ -33,13 +34,19 @@ const (
 // Run implements the command.
 func (c *demoCommand) Run(ctx context.Context, p program, k *kong.Kong, all *cli) error {
 	all.Serve.Data, all.Serve.Listen = c.Data, c.Listen // the rest is serve's defaults
-	serve := all.Serve
+	serve := &all.Serve
 	if p.assets() == nil {
-		if err := c.prepare(ctx, p, &serve); err != nil {
+		if err := c.prepare(ctx, p, serve); err != nil {
 			return err
 		}
 	}
-	return stoppedAtStart(ctx, serve.serve(ctx, p, k, (*server).printDemo))
+	// What the demo prints stays in view: of its log only what went wrong.
+	log := slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+	return stoppedAtStart(ctx, serve.serve(ctx, p, k, log, func(s *server, ctx context.Context) error {
+		fmt.Fprintln(p.stderr) // stands apart on a terminal, and stdout stays the lines alone
+		defer fmt.Fprintln(p.stderr)
+		return s.printDemo(ctx, fmt.Sprintf("%s operator reset-password --data %s %s", p.name, c.Data, demoOperator))
+	}))
 }
 
 // prepare fills a new store. A filling that was broken off goes on.
@@ -62,8 +69,9 @@ func (c *demoCommand) prepare(ctx context.Context, p program, serve *serveComman
 	return c.fill(ctx, p, serve, mark)
 }
 
-// printDemo lets whoever started the demo in: nobody knows a password of it.
-func (s *server) printDemo(ctx context.Context) error {
+// printDemo lets whoever started the demo in: nobody knows a password of it
+// until reset sets one.
+func (s *server) printDemo(ctx context.Context, reset string) error {
 	o, err := s.db.OperatorByEmail(ctx, demoOperator)
 	if err != nil {
 		return err
@@ -76,12 +84,17 @@ func (s *server) printDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.stdout, "Sign in, once: %s\nTry the API:   curl -sS %s/user-deletion/ -H 'X-API-Key: %s' -d '%s'\n",
-		linkURL(s.base, link), s.base, key, `{"identify_by_key":"email","identify_by_value":"bjorn.hansen@yahoo.no"}`)
+	if err := s.printAddress(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.stdout, "Sign in, once: %s\nTry the API:   curl -sS %s/user-deletion/ -H 'X-API-Key: %s' -d '%s'\n"+
+		"For another sign-in link, start the demo again; to choose a password, run\n               %s\n",
+		linkURL(s.base, link), s.base, key, `{"identify_by_key":"email","identify_by_value":"bjorn.hansen@yahoo.no"}`, reset)
 	return err
 }
 
-// newDemoKey makes a key for this start and ends the last one's.
+// newDemoKey makes a key for this start and ends the last one's, which nobody
+// can be shown again.
 func newDemoKey(ctx context.Context, db *store.DB) (string, error) {
 	if err := db.RevokeKey(ctx, erasure.Terminal, demoKey); err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
 		return "", err

@@ -2,11 +2,16 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/efface/efface/handlers"
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
 )
 
 // span is a duration in Go's form, with d for days as well: 90d, 1d12h, 2s.
@@ -51,24 +56,63 @@ func (s span) String() string {
 	return text
 }
 
+// network is a range of addresses such as 10.0.0.0/8.
+type network struct{ netip.Prefix }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *network) UnmarshalText(text []byte) (err error) {
+	if n.Prefix, err = netip.ParsePrefix(string(text)); err != nil {
+		return fmt.Errorf("give a network such as 127.0.0.1/32")
+	}
+	return nil
+}
+
+// baseURL is the scheme and host under which people reach the server.
+type baseURL string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (u *baseURL) UnmarshalText(text []byte) error {
+	parsed, err := handlers.ParseBaseURL(string(text))
+	if err == nil {
+		*u = baseURL(parsed.String())
+	}
+	return err
+}
+
+// defaults are named by the flags that have them.
+var defaults = kong.Vars{
+	"listen":         "127.0.0.1:8080",
+	"cancel_window":  span{store.DefaultCancelWindow}.String(),
+	"suppress_for":   span{store.DefaultSuppressFor}.String(),
+	"keep_cancelled": span{store.DefaultKeepCancelled}.String(),
+	"keep_log":       span{store.DefaultKeepLog}.String(),
+	"at_once":        strconv.Itoa(handlers.DefaultAtOncePerKey),
+	"scopes":         strings.Join(words(erasure.Scopes), ", "),
+}
+
 // variable names the environment variable of a flag.
 func variable(flag string) string {
 	return "EFFACE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // variables gives a flag that is not on the command line its variable's value.
+// An empty one counts as not set.
 func variables(env func(string) (string, bool)) kong.ResolverFunc {
 	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value, set := env(variable(flag.Name)); set && flag.Name != "help" {
+		if value, set := env(variable(flag.Name)); set && value != "" && flag.Name != "help" {
 			return value, nil
 		}
 		return nil, nil
 	}
 }
 
+// withVariable is a flag's help with its default and its variable.
 func withVariable(value *kong.Value) string {
-	if value.Flag == nil || value.Name == "help" {
+	switch {
+	case value.Flag == nil || value.Name == "help":
 		return value.Help
+	case value.HasDefault:
+		return fmt.Sprintf("%s (default %s, $%s)", value.Help, value.Default, variable(value.Name))
 	}
 	return fmt.Sprintf("%s ($%s)", value.Help, variable(value.Name))
 }

@@ -37,7 +37,7 @@ func (c *importCommand) Run(ctx context.Context, p program) error {
 		return fileError(c.File, err)
 	}
 	return c.with(ctx, func(db *store.DB) error {
-		if err := db.FixRegion(ctx, c.PhoneRegion); err != nil {
+		if err := p.fixRegion(ctx, db, c.PhoneRegion); err != nil {
 			return err
 		}
 		im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, size, counted)}

@@ -22,21 +22,34 @@ type operatorCommand struct {
 
 // linkFlags say under which address people open a one-time link.
 type linkFlags struct {
-	BaseURL string `help:"Scheme and host under which people reach the server." default:"http://127.0.0.1:8080" placeholder:"URL"`
+	BaseURL baseURL `help:"Scheme and host under which people reach the server; those of the last server unless given." placeholder:"URL"`
+}
+
+// base is what a link begins with. Before the first server it is a guess, and
+// said to be one.
+func (f linkFlags) base(ctx context.Context, p program, db *store.DB) (string, error) {
+	if f.BaseURL != "" {
+		return string(f.BaseURL), nil
+	}
+	base, err := db.BaseURL(ctx)
+	if err == nil && base == "" {
+		base = "http://" + defaults["listen"]
+		fmt.Fprintf(p.stderr, "No server has run on this store, so the link is for %s; --base-url makes it for another address.\n", base)
+	}
+	return base, err
 }
 
 // accountFlags name an account, by a flag as create does, or as an argument.
 type accountFlags struct {
-	Email   string `help:"The account's e-mail address." placeholder:"E" xor:"account"`
-	Account string `arg:"" optional:"" name:"email" help:"The account's e-mail address." xor:"account"`
+	Email   string `help:"The account's e-mail address." placeholder:"E"`
+	Account string `arg:"" optional:"" name:"email" help:"The account's e-mail address."`
 }
 
 func (f accountFlags) find(ctx context.Context, db *store.DB) (erasure.Operator, error) {
-	email := f.Email + f.Account
-	if email == "" {
-		return erasure.Operator{}, erasure.Errorf(erasure.CodeInvalid, "Name the account with --email.")
+	if (f.Email == "") == (f.Account == "") {
+		return erasure.Operator{}, erasure.Errorf(erasure.CodeInvalid, "Name one account, with --email.")
 	}
-	return db.OperatorByEmail(ctx, email)
+	return db.OperatorByEmail(ctx, f.Email+f.Account)
 }
 
 type createOperator struct {
@@ -65,7 +78,7 @@ func (c *createOperator) Run(ctx context.Context, p program) error {
 		if c.PasswordStdin {
 			return nil
 		}
-		return p.passwordLink(ctx, db, c.BaseURL, o)
+		return p.passwordLink(ctx, db, c.linkFlags, o)
 	})
 }
 
@@ -82,8 +95,12 @@ func readPassword(r io.Reader) (string, error) {
 }
 
 // passwordLink prints a one-time link, alone, on stdout.
-func (p program) passwordLink(ctx context.Context, db *store.DB, base string, o erasure.Operator) error {
+func (p program) passwordLink(ctx context.Context, db *store.DB, f linkFlags, o erasure.Operator) error {
 	token, until, err := db.NewLink(ctx, erasure.Terminal, store.PasswordLink, o.ID)
+	if err != nil {
+		return err
+	}
+	base, err := f.base(ctx, p, db)
 	if err != nil {
 		return err
 	}
@@ -92,7 +109,7 @@ func (p program) passwordLink(ctx context.Context, db *store.DB, base string, o 
 	return err
 }
 
-func linkURL(base, token string) string { return strings.TrimSuffix(base, "/") + "/link/" + token }
+func linkURL(base, token string) string { return base + "/link/" + token }
 
 type listOperators struct{ storeFlags }
 
@@ -155,6 +172,6 @@ func (c *resetPassword) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		return p.passwordLink(ctx, db, c.BaseURL, o)
+		return p.passwordLink(ctx, db, c.linkFlags, o)
 	})
 }

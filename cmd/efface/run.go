@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -20,6 +20,7 @@ const (
 
 // program is what a command may use of the world around it.
 type program struct {
+	name           string // as it was called
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
@@ -54,18 +55,19 @@ func run(ctx context.Context, args []string, p program) int {
 	parser, err := kong.New(&c, kong.Name("efface"), kong.Description("A self-hosted right-to-erasure console."),
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(int) { helped = true }),
 		kong.Resolvers(variables(p.env)), kong.ValueFormatter(withVariable), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"scopes": strings.Join(words(erasure.Scopes), ", ")},
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p, &c))
+		defaults, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p, &c))
 	if err != nil {
 		return p.fail(err)
+	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	command, err := parser.Parse(args)
 	if helped {
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintf(p.stderr, "efface: %v\nefface --help lists the commands and their flags.\n", err)
-		return exitUsage
+		return p.misused(parser, err)
 	}
 	return p.fail(command.Run())
 }

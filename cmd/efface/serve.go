@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"net/url"
+	"net"
+	"path/filepath"
 	"time"
 	_ "time/tzdata" // so that --time-zone needs nothing of the machine
 
@@ -19,24 +19,24 @@ import (
 
 type serveCommand struct {
 	storeFlags
-	Listen       string         `help:"Address to listen on." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	OpsListen    string         `help:"Address for /metrics and pprof; off unless given." placeholder:"ADDR"`
-	CancelWindow span           `help:"For how long a new request may be cancelled." default:"24h" placeholder:"DURATION"`
-	BaseURL      string         `help:"Scheme and host under which people reach the server; https:// means TLS in front." placeholder:"URL"`
-	TrustedProxy []netip.Prefix `help:"Network of proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
-	PhoneRegion  string         `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
-	TimeZone     string         `help:"Time zone of the times on pages." default:"UTC" placeholder:"NAME"`
+	Listen       string    `help:"Address to listen on." default:"${listen}" placeholder:"ADDR"`
+	OpsListen    string    `help:"Address for /metrics and pprof; off unless given." placeholder:"ADDR"`
+	CancelWindow span      `help:"For how long a new request may be cancelled." default:"${cancel_window}" placeholder:"DURATION"`
+	BaseURL      baseURL   `help:"Scheme and host under which people reach the server; https:// means TLS in front." placeholder:"URL"`
+	TrustedProxy []network `help:"Network of proxies whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	PhoneRegion  string    `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
+	TimeZone     string    `help:"Time zone of the times on pages." default:"UTC" placeholder:"NAME"`
 
-	SuppressFor   span    `help:"How long a suppression lasts." default:"1096d" placeholder:"DURATION"`
-	KeepCancelled span    `help:"How long the identifier and reason of a cancelled request are kept." default:"30d" placeholder:"DURATION"`
-	KeepLog       span    `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"1096d" placeholder:"DURATION"`
+	SuppressFor   span    `help:"How long a suppression lasts." default:"${suppress_for}" placeholder:"DURATION"`
+	KeepCancelled span    `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
+	KeepLog       span    `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`
 	RatePerKey    float64 `help:"Requests a second that one API key may make; 0 is any number." default:"0" placeholder:"N"`
-	AtOncePerKey  int     `help:"Requests of one API key that are answered at once; 0 is 256." default:"0" placeholder:"N"`
+	AtOncePerKey  int     `help:"Requests of one API key that are answered at once." default:"${at_once}" placeholder:"N"`
 }
 
 // Run implements the command.
 func (c *serveCommand) Run(ctx context.Context, p program, k *kong.Kong) error {
-	return stoppedAtStart(ctx, c.serve(ctx, p, k, (*server).printSetUp))
+	return stoppedAtStart(ctx, c.serve(ctx, p, k, slog.NewTextHandler(p.stderr, nil), (*server).printSetUp))
 }
 
 // stoppedAtStart says that a signal which comes before the server runs is as
@@ -48,9 +48,9 @@ func stoppedAtStart(ctx context.Context, err error) error {
 	return err
 }
 
-// serve opens the store and serves it until ctx ends. greet prints what
-// follows the address.
-func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, greet func(*server, context.Context) error) (err error) {
+// serve opens the store and serves it until ctx ends. greet prints the address
+// and what else there is to say, once it is listened to.
+func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, log slog.Handler, greet func(*server, context.Context) error) (err error) {
 	if p.assets() != nil {
 		return erasure.Errorf(erasure.CodeInvalid, "The pages' style sheets and scripts are not built in; run make build.")
 	}
@@ -58,27 +58,51 @@ func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, greet
 	if err != nil {
 		return err
 	}
-	config.Logger = slog.New(slog.NewTextHandler(p.stderr, nil))
-	for _, s := range settings(serveNode(k)) {
-		config.Settings = append(config.Settings, s)
-	}
+	config.Logger = slog.New(log)
 	db, err := store.Open(ctx, c.options(config.Logger))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.FixRegion(ctx, c.PhoneRegion); err != nil {
-		return err
-	}
-	s, err := newServer(ctx, c, db, config, p.stdout)
+	socket, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, "Efface listens on "+s.base)
+	if err := c.settle(ctx, p, db, socket.Addr()); err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	config.BaseURL, config.Settings = string(c.BaseURL), settings(serveNode(k))
+	s, err := newServer(ctx, c, db, socket, config, p.stdout)
+	if err != nil {
+		return err
+	}
 	if err := greet(s, ctx); err != nil {
 		return errors.Join(err, s.close())
 	}
 	return s.run(ctx)
+}
+
+// settle puts what is in force in the place of what was left out, for Settings
+// to show, and notes in the store what commands beside the server go by.
+func (c *serveCommand) settle(ctx context.Context, p program, db *store.DB, address net.Addr) error {
+	if err := p.fixRegion(ctx, db, c.PhoneRegion); err != nil {
+		return err
+	}
+	var err error
+	if c.PhoneRegion, err = db.Region(ctx); err != nil {
+		return err
+	}
+	o := db.Options()
+	for flag, path := range map[*string]string{&c.Data: o.Dir, &c.MasterKey: o.MasterKey, &c.Keyring: o.Keyring} {
+		if *flag, err = filepath.Abs(path); err != nil {
+			return err
+		}
+	}
+	c.Listen = address.String()
+	if c.BaseURL == "" {
+		c.BaseURL = baseURL("http://" + reachable(address))
+	}
+	return db.SetBaseURL(ctx, string(c.BaseURL))
 }
 
 func (c *serveCommand) options(log *slog.Logger) store.Options {
@@ -96,18 +120,12 @@ func (c *serveCommand) location() (*time.Location, error) {
 	return l, nil
 }
 
-// checkBase refuses a --base-url that is not a scheme and a host alone.
-func checkBase(base string) error {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" ||
-		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return erasure.Errorf(erasure.CodeInvalid, "Give --base-url as a scheme and a host, such as https://efface.example.com.")
-	}
-	return nil
-}
-
-// printSetUp prints the link that makes the first admin of an empty store.
+// printSetUp prints the address and, for an empty store, the link that makes
+// its first admin.
 func (s *server) printSetUp(ctx context.Context) error {
+	if err := s.printAddress(); err != nil {
+		return err
+	}
 	empty, err := s.db.Empty(ctx)
 	if err != nil || !empty {
 		return err
@@ -117,5 +135,10 @@ func (s *server) printSetUp(ctx context.Context) error {
 		return err
 	}
 	_, err = fmt.Fprintf(s.stdout, "Make the first admin, once, until %s UTC: %s\n", until.UTC().Format(time.DateTime), linkURL(s.base, token))
+	return err
+}
+
+func (s *server) printAddress() error {
+	_, err := fmt.Fprintln(s.stdout, "Efface listens on "+s.base)
 	return err
 }

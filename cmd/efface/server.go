@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -45,23 +44,27 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 	if config.Location, err = c.location(); err != nil {
 		return config, err
 	}
-	if c.BaseURL != "" {
-		if err := checkBase(c.BaseURL); err != nil {
-			return config, err
-		}
-	}
-	if c.KeepLog.Duration < store.LogRetention {
+	switch {
+	case c.KeepLog.Duration < store.LogRetention:
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --keep-log as 730d or more; evidence must be kept for two years at least.")
+	case c.RatePerKey < 0:
+		return config, erasure.Errorf(erasure.CodeInvalid, "Give --rate-per-key as 0, for any number, or more.")
+	case c.AtOncePerKey < 1:
+		return config, erasure.Errorf(erasure.CodeInvalid, "Give --at-once-per-key as 1 or more.")
 	}
-	config.BaseURL, config.TrustedProxies = c.BaseURL, c.TrustedProxy
+	for _, n := range c.TrustedProxy {
+		config.TrustedProxies = append(config.TrustedProxies, n.Prefix)
+	}
 	config.CancelWindow, config.SuppressFor, config.KeepCancelled = c.CancelWindow.Duration, c.SuppressFor.Duration, c.KeepCancelled.Duration
 	config.RatePerKey, config.AtOncePerKey = c.RatePerKey, c.AtOncePerKey
 	return config, nil
 }
 
-func newServer(ctx context.Context, c *serveCommand, db *store.DB, config handlers.Config, stdout io.Writer) (_ *server, err error) {
+// newServer makes the server that answers on socket, and closes it where it
+// can't.
+func newServer(ctx context.Context, c *serveCommand, db *store.DB, socket net.Listener, config handlers.Config, stdout io.Writer) (_ *server, err error) {
 	s := &server{
-		db: db, log: config.Logger, stdout: stdout,
+		db: db, log: config.Logger, base: config.BaseURL, stdout: stdout, pages: endpoint{socket: socket},
 		runner:  jobs.NewRunner(db, config.Logger),
 		sweeper: jobs.NewSweeper(db, store.SweepOptions{KeepCancelled: c.KeepCancelled.Duration, KeepLog: c.KeepLog.Duration}, config.Logger),
 	}
@@ -70,13 +73,6 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, config handle
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.pages.socket, err = listen(ctx, "--listen", c.Listen); err != nil {
-		return nil, err
-	}
-	if config.BaseURL == "" {
-		config.BaseURL = "http://" + reachable(s.pages.socket.Addr())
-	}
-	s.base = strings.TrimSuffix(config.BaseURL, "/")
 	config.Wake = s.runner.Wake
 	m := newMetrics(db, s.log)
 	config.Answered = m.answered

@@ -5,13 +5,12 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/efface/efface/handlers"
 )
 
-// setting is a flag as Settings shows it.
-type setting = struct{ Flag, Variable, Value, Meaning string }
-
-// settings lists the flags of serve as they are in force.
-func settings(serve *kong.Node) (all []setting) {
+// settings lists the flags of serve with the values that they have by now.
+func settings(serve *kong.Node) (all []handlers.Setting) {
 	for _, f := range serve.Flags {
 		if f.Name == "help" {
 			continue
@@ -20,7 +19,10 @@ func settings(serve *kong.Node) (all []setting) {
 		if f.IsSlice() {
 			value = strings.Join(strings.Fields(strings.Trim(value, "[]")), ", ")
 		}
-		all = append(all, setting{"--" + f.Name, variable(f.Name), value, f.Help})
+		if value == "" {
+			value = "none"
+		}
+		all = append(all, handlers.Setting{Flag: "--" + f.Name, Variable: variable(f.Name), Value: value, Meaning: f.Help})
 	}
 	return all
 }

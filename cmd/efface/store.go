@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,16 @@ func (f storeFlags) withExisting(ctx context.Context, do func(*store.DB) error) 
 		return erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data.", f.Data)
 	}
 	return f.with(ctx, do)
+}
+
+// fixRegion fixes the phone region at the store's first use, and says where
+// that leaves it without one for good.
+func (p program) fixRegion(ctx context.Context, db *store.DB, region string) error {
+	first, err := db.FixRegion(ctx, region)
+	if err == nil && first && region == "" {
+		fmt.Fprintln(p.stderr, "Without --phone-region, phone numbers in this store need their country code; this can't be changed later.")
+	}
+	return err
 }
 
 // with opens the store for one command beside a server, and closes it.

@@ -150,7 +150,7 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 	t.Parallel()
 	const n = 4000
 	data, file := filepath.Join(t.TempDir(), "data"), people(t, n)
-	c := child(t, "import", "--data", data, file)
+	c := child(t, "import", "--data", data, "--phone-region", "AT", file)
 	c.Env = append(c.Env, childSize+"=1500000")
 	e := output(t, c)
 	summary, sentence, _ := strings.Cut(e.stderr, "\n")

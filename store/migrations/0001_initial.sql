@@ -6,7 +6,8 @@ CREATE TABLE store (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
     store_id     BLOB    NOT NULL,
     normaliser   INTEGER NOT NULL,
-    phone_region TEXT             -- NULL until first use fixes it; '' is none
+    phone_region TEXT,            -- NULL until first use fixes it; '' is none
+    base_url     TEXT    NOT NULL DEFAULT '' -- of the last server; '' before the first
 );
 
 CREATE TABLE secrets (
