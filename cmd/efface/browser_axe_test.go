@@ -160,7 +160,7 @@ func axeOfLists(b *tab) {
 func axeOfSettings(b *tab) {
 	b.visit("/settings/keys")
 	b.at("key without a name", b.submit("/settings/keys"), http.StatusUnprocessableEntity)
-	b.fill("#name", "ticket-desk")
+	b.fill("#name", "crm-sync")
 	b.choose(`[value="deletions:write"]`, "")
 	b.at("new key", b.submit("/settings/keys"), http.StatusOK)
 	b.at("revoking", b.press(`a[href$="/revoke"]`), http.StatusOK)

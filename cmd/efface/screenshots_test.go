@@ -97,7 +97,7 @@ func (s shots) takeLists() {
 
 func (s shots) takeSettings() {
 	s.visit("/settings/keys")
-	s.fill("#name", "ticket-desk")
+	s.fill("#name", "crm-sync")
 	s.choose(`[value="deletions:write"]`, "")
 	s.submit("/settings/keys")
 	s.take("keys", 1280, "dark")
