@@ -61,14 +61,15 @@ func (s *Server) findProfiles(w http.ResponseWriter, r *http.Request, key erasur
 	var found struct {
 		Profiles []apiProfile `json:"profiles"`
 	}
-	for _, m := range matches {
-		p, err := s.db.Profile(r.Context(), wire.Actor(key), m.EffaceID)
-		if erasure.CodeOf(err) == erasure.CodeNotFound {
-			continue // it was claimed meanwhile
-		}
-		if err != nil {
-			return err
-		}
+	ids := make([]uuid.UUID, len(matches))
+	for i, m := range matches {
+		ids[i] = m.EffaceID
+	}
+	profiles, err := s.db.Profiles(r.Context(), wire.Actor(key), ids)
+	if err != nil {
+		return err
+	}
+	for _, p := range profiles {
 		found.Profiles = append(found.Profiles, profileOf(p))
 	}
 	return writeJSON(w, http.StatusOK, found)

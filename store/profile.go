@@ -28,41 +28,81 @@ func (db *DB) PeekProfile(ctx context.Context, id uuid.UUID) (erasure.Profile, e
 // Profile opens a profile's identifiers and logs who looked. A former User ID
 // leads to the profile that it was merged into.
 func (db *DB) Profile(ctx context.Context, actor erasure.Actor, id uuid.UUID) (erasure.Profile, error) {
-	p, err := db.readProfile(ctx, id)
+	found, err := db.Profiles(ctx, actor, []uuid.UUID{id})
 	if err != nil {
 		return erasure.Profile{}, err
 	}
-	out, fs, err := db.summaryAndFragments(ctx, p)
-	if err != nil {
-		return erasure.Profile{}, err
+	if len(found) == 0 {
+		return erasure.Profile{}, errNoProfile
 	}
-	if err := db.logLook(ctx, actor, p, fs); err != nil {
-		return erasure.Profile{}, fmt.Errorf("logging the look: %w", err)
-	}
-	out.Identifiers, err = db.openIdentifiers(ctx, p, fs)
-	return out, gone(err)
+	return found[0], nil
 }
 
-// gone says of a key that was destroyed meanwhile what that means.
-func gone(err error) error {
+// Profiles opens those of several profiles that exist. The looks at them are
+// logged in one commit, before anything of them is shown.
+func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID) (found []erasure.Profile, err error) {
+	var looks []look
+	for _, id := range ids {
+		l, err := db.look(ctx, id)
+		if errors.Is(err, errNoProfile) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		looks = append(looks, l)
+	}
+	if err := db.logLooks(ctx, actor, looks); err != nil {
+		return nil, fmt.Errorf("logging the looks: %w", err)
+	}
+	for _, l := range looks {
+		l.summary.Identifiers, err = db.openIdentifiers(ctx, l.profile, l.fragments)
+		if errors.Is(err, seal.ErrDestroyed) {
+			continue // it was erased meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, l.summary)
+	}
+	return found, nil
+}
+
+// look is what is read of a profile before it is opened.
+type look struct {
+	profile
+	summary   erasure.Profile
+	fragments []fragment
+	// key is the profile's oldest: whose profile it was can be read in the
+	// log for as long as it exists.
+	key seal.Key
+}
+
+func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
+	if l.profile, err = db.readProfile(ctx, id); err != nil {
+		return l, err
+	}
+	if l.summary, l.fragments, err = db.summaryAndFragments(ctx, l.profile); err != nil {
+		return l, err
+	}
+	if len(l.fragments) == 0 {
+		return l, errNoProfile // it is being erased
+	}
+	l.key, err = db.keyring.Key(ctx, l.fragments[0].key)
 	if errors.Is(err, seal.ErrDestroyed) {
-		return errNoProfile
+		err = errNoProfile
 	}
-	return err
+	return l, err
 }
 
-// logLook writes who looked at whose profile before anything of it is shown.
-// Whose it was can be read for as long as the profile's oldest key exists.
-func (db *DB) logLook(ctx context.Context, actor erasure.Actor, p profile, fs []fragment) error {
-	if len(fs) == 0 {
-		return errNoProfile // a profile without fragments is being erased
-	}
-	k, err := db.keyring.Key(ctx, fs[0].key)
-	if err != nil {
-		return gone(err)
+func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) error {
+	if len(looks) == 0 {
+		return nil
 	}
 	return db.write(ctx, func(t *tx) error {
-		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, p.efface.String(), k)
+		for _, l := range looks {
+			t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, l.efface.String(), l.key)
+		}
 		return nil
 	})
 }
