@@ -53,6 +53,17 @@ var everyScope = []erasure.Scope{erasure.ScopeProfilesRead, erasure.ScopeDeletio
 
 const annBody = `{"key":"email","value":"ann@example.com"}`
 
+func TestEveryMatchThatAScriptIsShownIsALook(t *testing.T) {
+	st := newSite(t)
+	storetest.Identify(t, st.db, "crm", "email", "both@example.com", "user_id", "a-1")
+	storetest.Identify(t, st.db, "crm", "email", "both@example.com", "user_id", "a-2")
+	s := st.script(erasure.ScopeProfilesRead)
+	found := s.call("POST", "/api/v1/profiles/find", `{"key":"email","value":"both@example.com"}`).want(http.StatusOK).tree()["profiles"].([]any)
+	if n := st.entries(erasure.ProfileViewed); n != 2 || len(found) != 2 {
+		t.Errorf("%d profiles are found, %d looks logged", len(found), n)
+	}
+}
+
 func TestAScriptFindsRequestsReadsAndCancels(t *testing.T) {
 	st := newSite(t)
 	storetest.Identify(t, st.db, "crm", "email", "ann@example.com", "user_id", "a-1")
