@@ -7,6 +7,7 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 AIR         := go run github.com/air-verse/air@v1.67.4
 GO_DIRS      = $(wildcard cmd handlers jobs static store views *.go)
 
+DATA   ?= demo
 LISTEN ?= 127.0.0.1:8080
 PEOPLE ?= 10000
 
@@ -23,8 +24,8 @@ help: ## list the targets
 build: assets ## write bin/efface
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/efface ./cmd/efface
 
-run: build ## build, fill a demo store and serve it on 127.0.0.1:8080 (or LISTEN=…)
-	bin/efface demo --data demo --listen $(LISTEN) --people $(PEOPLE)
+run: build ## build, fill a demo store and serve it (DATA=demo LISTEN=127.0.0.1:8080 PEOPLE=10000)
+	@bin/efface demo --data $(DATA) --listen $(LISTEN) --people $(PEOPLE)
 
 dev: assets ## the same, and again at each change of a file
 	$(AIR) -c .air.toml

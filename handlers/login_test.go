@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -84,6 +85,12 @@ func TestTheBaseURLIsTrustedForForms(t *testing.T) {
 	st := newSite(t, func(c *Config) { c.BaseURL = "https://efface.example.com/" })
 	st.browser().send("POST", "/login", nil, "Origin", "https://efface.example.com").want(http.StatusUnprocessableEntity)
 	st.browser().send("POST", "/login", nil, "Origin", "http://efface.example.com").want(http.StatusForbidden)
+	sameHost := httptest.NewRequest("POST", "https://efface.example.com/login", nil)
+	sameHost.Header.Set("Origin", "http://efface.example.com")
+	a := httptest.NewRecorder()
+	if st.server.Handler().ServeHTTP(a, sameHost); a.Code != http.StatusForbidden {
+		t.Errorf("a form of the same host without TLS is answered with %d", a.Code)
+	}
 }
 
 func TestALinkIsUsedUpByItsFormAlone(t *testing.T) {

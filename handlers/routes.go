@@ -165,7 +165,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	if v.route.may.scope != "" {
 		return nil // the route's own contract says how a key is given and refused
 	}
-	if err := s.cross.Check(r); err != nil {
+	if err := s.cross.Check(r); err != nil || s.withoutTLS(r) {
 		return errOtherSite
 	}
 	if len(v.route.may.roles) == 0 {
@@ -183,6 +183,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 		return errRole
 	}
 	return nil
+}
+
+// withoutTLS reports whether a page that came without TLS sent the request to a
+// server behind it: where a browser tells no more than the Origin,
+// [http.CrossOriginProtection] compares hosts alone.
+func (s *Server) withoutTLS(r *http.Request) bool {
+	return s.base.Scheme == "https" && strings.HasPrefix(r.Header.Get("Origin"), "http://")
 }
 
 // home leads to the first page that the operator may open.
