@@ -10,7 +10,6 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/efface/efface/handlers/wire"
-	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
 )
@@ -36,39 +35,24 @@ var (
 	errForm      = &answer{http.StatusBadRequest, "Go back and send the form again: it could not be read."}
 	errQuery     = &answer{http.StatusBadRequest, "Open the page anew from the navigation: its address could not be read."}
 	errBody      = &answer{http.StatusRequestEntityTooLarge, "Send less at once: the request is over the limit."}
-	errFull      = &answer{http.StatusServiceUnavailable, wire.Full}
-	errInside    = &answer{http.StatusInternalServerError, wire.Inside}
 )
 
-var statuses = map[erasure.Code]int{
-	erasure.CodeInvalid:      http.StatusUnprocessableEntity,
-	erasure.CodeNotFound:     http.StatusNotFound,
-	erasure.CodeShared:       http.StatusConflict,
-	erasure.CodeTooLate:      http.StatusConflict,
-	erasure.CodeNotPending:   http.StatusConflict,
-	erasure.CodeConflict:     http.StatusConflict,
-	erasure.CodeUnauthorized: http.StatusUnauthorized,
-	erasure.CodeForbidden:    http.StatusForbidden,
-	erasure.CodeLimited:      http.StatusTooManyRequests,
-	erasure.CodeTooLarge:     http.StatusRequestEntityTooLarge,
-}
-
-// classify decides what an error is answered with. known is false where the
-// error says nothing to people and belongs in the log.
+// classify decides what an error is answered with, as [wire.Classify] does but
+// for a form's own problems. known is false where the error says nothing to
+// people and belongs in the log.
 func classify(err error) (a *answer, known bool) {
-	var e *erasure.Error
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &a):
 		return a, true
 	case errors.As(err, &tooLarge):
 		return errBody, true
-	case errors.As(err, &e) && statuses[e.Code] != 0:
-		return &answer{statuses[e.Code], e.Sentence}, true
-	case store.Full(err):
-		return errFull, false
 	}
-	return errInside, false
+	status, sentence, known := wire.Classify(err)
+	if erasure.CodeOf(err) == erasure.CodeInvalid {
+		status = http.StatusUnprocessableEntity
+	}
+	return &answer{status, sentence}, known
 }
 
 // fail answers with an error, in the form that the client reads.

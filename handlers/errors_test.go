@@ -31,6 +31,16 @@ func wantReference(t *testing.T, st *site, a reply) {
 
 func TestErrorsHavePagesWithAReferenceThatIsInTheLog(t *testing.T) {
 	st := newSite(t)
+	statuses := map[erasure.Code]int{
+		erasure.CodeInvalid:   http.StatusUnprocessableEntity,
+		erasure.CodeNotFound:  http.StatusNotFound,
+		erasure.CodeShared:    http.StatusConflict,
+		erasure.CodeTooLate:   http.StatusConflict,
+		erasure.CodeConflict:  http.StatusConflict,
+		erasure.CodeForbidden: http.StatusForbidden,
+		erasure.CodeLimited:   http.StatusTooManyRequests,
+		erasure.CodeTooLarge:  http.StatusRequestEntityTooLarge,
+	}
 	for code := range statuses {
 		st.failing("/code/"+string(code), fmt.Errorf("inside: %w", erasure.Errorf(code, "The sentence of %s.", code)))
 	}
