@@ -17,7 +17,7 @@ func TestARunnerThatIsStoppedLeavesNoStepUnrecorded(t *testing.T) {
 	var ids []erasure.RequestID
 	for i := range 20 {
 		storetest.Identify(t, db, "shop", "user_id", fmt.Sprint("u", i))
-		ids = append(ids, request(t, db, "user_id", fmt.Sprint("u", i)).ID)
+		ids = append(ids, storetest.Requested(t, db, "user_id", fmt.Sprint("u", i)).ID)
 	}
 	clock.Advance(24 * time.Hour)
 	ctx, stop := context.WithCancel(t.Context())
@@ -45,7 +45,7 @@ func TestAStoppedRunnerDoesNothing(t *testing.T) {
 	clock := storetest.NewClock()
 	db := storetest.Open(t, storetest.WithClock(clock))
 	storetest.Identify(t, db, "shop", "user_id", "u1")
-	id := request(t, db, "user_id", "u1").ID
+	id := storetest.Requested(t, db, "user_id", "u1").ID
 	clock.Advance(24 * time.Hour)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,16 +9,6 @@ import (
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
-
-func request(t *testing.T, db *store.DB, key, value string) erasure.Request {
-	t.Helper()
-	r, _, err := db.RequestErasure(t.Context(), erasure.NewRequest{
-		Asked: storetest.Identifiers(key, value)[0], Origin: erasure.API, Actor: erasure.System, Reason: "asked by mail"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 func work(t *testing.T, db *store.DB) {
 	t.Helper()
@@ -34,7 +23,7 @@ func TestARequestIsErasedWhenItsWindowHasPassed(t *testing.T) {
 	db := storetest.Open(t, storetest.WithClock(clock))
 	storetest.Identify(t, db, "shop", "user_id", "u1", "email", "Ann@Example.com")
 	storetest.Identify(t, db, "crm", "user_id", "u1", "phone", "+49 30 901820")
-	r := request(t, db, "email", "ann@example.com")
+	r := storetest.Requested(t, db, "email", "ann@example.com")
 	if r.Identifiers != 3 {
 		t.Errorf("the request counts %d identifiers, not 3", r.Identifiers)
 	}
@@ -65,7 +54,7 @@ func TestACancelledRequestErasesNobody(t *testing.T) {
 	clock := storetest.NewClock()
 	db := storetest.Open(t, storetest.WithClock(clock))
 	storetest.Identify(t, db, "shop", "user_id", "u1")
-	r := request(t, db, "user_id", "u1")
+	r := storetest.Requested(t, db, "user_id", "u1")
 	if _, err := db.Cancel(t.Context(), r.ID, erasure.System, erasure.Console); err != nil {
 		t.Fatal(err)
 	}
@@ -74,42 +63,5 @@ func TestACancelledRequestErasesNobody(t *testing.T) {
 	storetest.One(t, db, "user_id", "u1")
 	if _, err := db.Cancel(t.Context(), r.ID, erasure.System, erasure.Console); erasure.CodeOf(err) != erasure.CodeNotPending {
 		t.Errorf("a second cancel gives %v", err)
-	}
-}
-
-func TestARequestForNobodyWaitsAndTakesWhoAppears(t *testing.T) {
-	clock := storetest.NewClock()
-	db := storetest.Open(t, storetest.WithClock(clock))
-	ask := erasure.NewRequest{Asked: storetest.Identifiers("user_id", "u9")[0], Unknown: true, Origin: erasure.June,
-		Actor: erasure.System, Suppress: true}
-	r, created, err := db.RequestErasure(t.Context(), ask)
-	if err != nil || !created || r.EffaceID != nil {
-		t.Fatalf("%+v, %v, %v", r, created, err)
-	}
-	if again, created, err := db.RequestErasure(t.Context(), ask); err != nil || created || again.ID != r.ID {
-		t.Fatalf("the same request again gave %v, %v, %v", again.ID, created, err)
-	}
-	storetest.Identify(t, db, "shop", "user_id", "u9", "email", "late@example.com")
-	clock.Advance(24 * time.Hour)
-	work(t, db)
-	if got, _ := db.Request(t.Context(), r.ID); got.State != erasure.Completed || got.Identifiers != 2 || got.EffaceID == nil {
-		t.Fatalf("the request is %+v", got)
-	}
-	if o := storetest.Identify(t, db, "shop", "user_id", "u9"); o.Outcome != store.Suppressed {
-		t.Errorf("the person came back: %v", o)
-	}
-}
-
-func TestASecondRequestReturnsTheFirst(t *testing.T) {
-	db := storetest.Open(t)
-	storetest.Identify(t, db, "shop", "user_id", "u1", "email", "a@example.com")
-	first := request(t, db, "user_id", "u1")
-	if second := request(t, db, "email", "a@example.com"); second.ID != first.ID {
-		t.Errorf("a second request %s was made beside %s", second.ID, first.ID)
-	}
-	_, _, err := db.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", "nobody")[0], Origin: erasure.API})
-	var e *erasure.Error
-	if !errors.As(err, &e) || e.Code != erasure.CodeNotFound {
-		t.Errorf("a request for nobody gives %v", err)
 	}
 }

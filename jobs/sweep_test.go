@@ -15,7 +15,7 @@ func TestTheSweeperSweepsOnceADay(t *testing.T) {
 	clock := storetest.NewClock()
 	db := storetest.Open(t, storetest.WithClock(clock))
 	storetest.Identify(t, db, "shop", "user_id", "u1")
-	r := request(t, db, "user_id", "u1")
+	r := storetest.Requested(t, db, "user_id", "u1")
 	if _, err := db.Cancel(t.Context(), r.ID, erasure.System, erasure.Console); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestAKeyOpensWhatItWasMadeFor(t *testing.T) {
 	}
 	for _, wrong := range []string{"", "efk_", token[:46], token + "A", strings.ToUpper(token), "Bearer " + token} {
 		_, err := db.KeyByToken(t.Context(), wrong)
-		wantCode(t, err, erasure.CodeUnauthorized)
+		storetest.WantCode(t, err, erasure.CodeUnauthorized)
 	}
 }
 
@@ -50,7 +50,7 @@ func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
 		if err := db.RevokeKey(t.Context(), erasure.System, which); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, db.RevokeKey(t.Context(), erasure.System, which), erasure.CodeNotFound)
+		storetest.WantCode(t, db.RevokeKey(t.Context(), erasure.System, which), erasure.CodeNotFound)
 	}
 	if _, err := db.KeyByToken(t.Context(), expiring); err != nil {
 		t.Error(err)
@@ -58,7 +58,7 @@ func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
 	clock.Advance(24 * time.Hour)
 	for _, token := range []string{byName, byID, expiring} {
 		_, err := db.KeyByToken(t.Context(), token)
-		wantCode(t, err, erasure.CodeUnauthorized)
+		storetest.WantCode(t, err, erasure.CodeUnauthorized)
 	}
 	want := []erasure.Kind{erasure.KeyCreated, erasure.KeyCreated, erasure.KeyCreated, erasure.KeyRevoked, erasure.KeyRevoked}
 	if got := db.LogKinds(t); !slices.Equal(got, want) {
@@ -71,7 +71,7 @@ func TestANameIsUniqueAmongLiveKeys(t *testing.T) {
 	n := store.NewKey{Name: "crm", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}}
 	newKey(t, db, n)
 	_, _, err := db.CreateKey(t.Context(), erasure.System, n)
-	wantCode(t, err, erasure.CodeConflict)
+	storetest.WantCode(t, err, erasure.CodeConflict)
 	if err := db.RevokeKey(t.Context(), erasure.System, "crm"); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestAKeyThatMakesNoSenseIsRefused(t *testing.T) {
 		{Name: "crm", Scopes: read, Expires: -time.Hour}, {Name: "crm", Scopes: read, AccountID: "W1"}, {Name: "crm", Scopes: clevertap},
 	} {
 		_, _, err := db.CreateKey(t.Context(), erasure.System, n)
-		wantCode(t, err, erasure.CodeInvalid)
+		storetest.WantCode(t, err, erasure.CodeInvalid)
 	}
 }
 

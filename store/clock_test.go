@@ -26,7 +26,7 @@ func TestNoClockMakesAStoreEraseEarlyOrNever(t *testing.T) {
 func eraseUnder(t *testing.T, r *rand.Rand) {
 	d := openOnDisk(t)
 	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
-	id := requested(t, d.DB, "user_id", "u1").ID
+	id := storetest.Requested(t, d.DB, "user_id", "u1").ID
 	due := d.DueOf(t, id)
 	for d.state(t, id) == erasure.Pending {
 		switch r.IntN(4) {
@@ -51,7 +51,7 @@ func eraseUnder(t *testing.T, r *rand.Rand) {
 				hb.Store, hb.Held(), due, claimed, before.Cancellable)
 		}
 	}
-	eraseAll(t, d.DB)
+	storetest.EraseAll(t, d.DB)
 	checkErased(t, d, id)
 }
 
@@ -91,7 +91,7 @@ func TestTheStoresTimeDoesNotRunAheadUnderLoad(t *testing.T) {
 func TestTwoProgramsShareTheStoresTime(t *testing.T) {
 	d := openOnDisk(t)
 	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
-	id := requested(t, d.DB, "user_id", "u1").ID
+	id := storetest.Requested(t, d.DB, "user_id", "u1").ID
 	d.clock.Reboot(30 * time.Hour)
 	first := d.again(t)
 	d.clock.Advance(10 * time.Minute)

@@ -24,10 +24,10 @@ func TestManyRecordsBlockNobody(t *testing.T) {
 	d := openOnDisk(t)
 	records := storetest.Scale(t, storetest.Scale(t, 1_000_000)) // a hundredth: to tell of a tenth takes a minute
 	tellPerson(t, d.DB, "many", records)
-	many := requested(t, d.DB, "user_id", "many")
+	many := storetest.Requested(t, d.DB, "user_id", "many")
 	d.clock.Advance(time.Second)
 	tellPerson(t, d.DB, "few", 2)
-	few := requested(t, d.DB, "user_id", "few")
+	few := storetest.Requested(t, d.DB, "user_id", "few")
 	if many.Records != records || many.Identifiers != 2 {
 		t.Errorf("the request counts %d records and %d identifiers", many.Records, many.Identifiers)
 	}

@@ -77,7 +77,7 @@ func TestARequestAndItsCancelLeaveTheProfileAsItIs(t *testing.T) {
 	if len(before) < 15 {
 		t.Fatalf("only %d rows are there to compare", len(before))
 	}
-	r := requested(t, d.DB, "email", "u1@example.com")
+	r := storetest.Requested(t, d.DB, "email", "u1@example.com")
 	if got := storetest.Dump(t, raw, personal...); !slices.Equal(got, before) {
 		t.Error("the request changed the profile's rows")
 	}
@@ -110,7 +110,7 @@ func TestACrashBetweenAnyStepsDelaysAnErasureAndNoMore(t *testing.T) {
 		for _, twice := range []bool{false, true} {
 			d := openOnDisk(t)
 			tellPerson(t, d.DB, "u1", 6)
-			r := requested(t, d.DB, "user_id", "u1")
+			r := storetest.Requested(t, d.DB, "user_id", "u1")
 			d.clock.Advance(24 * time.Hour)
 			for _, s := range steps[:crash] {
 				s.run(t, d)
@@ -122,7 +122,7 @@ func TestACrashBetweenAnyStepsDelaysAnErasureAndNoMore(t *testing.T) {
 			if got := d.state(t, r.ID); got == erasure.Completed && crash < len(steps)-1 {
 				t.Errorf("after %s the request is said to be %s", steps[crash].name, got)
 			}
-			eraseAll(t, d.DB)
+			storetest.EraseAll(t, d.DB)
 			checkErased(t, d, r.ID)
 		}
 	}
@@ -166,7 +166,7 @@ func TestTwoRunnersEndEachErasureOnce(t *testing.T) {
 	for i := range 60 {
 		user := fmt.Sprint("u", i)
 		tellPerson(t, d.DB, user, 3)
-		ids = append(ids, requested(t, d.DB, "user_id", user).ID)
+		ids = append(ids, storetest.Requested(t, d.DB, "user_id", user).ID)
 	}
 	d.clock.Advance(24 * time.Hour)
 	var runners sync.WaitGroup
@@ -195,9 +195,9 @@ func TestOnlyTheKeysOfTheErasedAreDestroyed(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 2)
 	tellPerson(t, d.DB, "u2", 2)
-	earlier := requested(t, d.DB, "user_id", "u1")
+	earlier := storetest.Requested(t, d.DB, "user_id", "u1")
 	must(t, second(d.Cancel(t.Context(), earlier.ID, erasure.System, erasure.API)))
-	requested(t, d.DB, "user_id", "u1")
+	storetest.Requested(t, d.DB, "user_id", "u1")
 	d.clock.Advance(24 * time.Hour)
 	must(t, second(d.ClaimDue(t.Context(), 1)))
 	refs, err := d.KeysToDestroy(t.Context())
@@ -205,7 +205,7 @@ func TestOnlyTheKeysOfTheErasedAreDestroyed(t *testing.T) {
 	if len(refs) != 4 { // two fragments, the request, and the one cancelled before
 		t.Errorf("%d keys are to be destroyed, not 4", len(refs))
 	}
-	eraseAll(t, d.DB)
+	storetest.EraseAll(t, d.DB)
 	for _, ref := range refs {
 		if err := d.KeyError(t, ref); !errors.Is(err, seal.ErrDestroyed) {
 			t.Errorf("a key is not destroyed: %v", err)

@@ -75,7 +75,7 @@ func (c fault) strikeKeyring(t *testing.T, d onDisk, n int) (struck bool) {
 	if requestErr == nil && destroyed == 0 && d.state(t, r.ID) != erasure.InProgress {
 		t.Errorf("the request is %s", d.state(t, r.ID))
 	}
-	eraseAll(t, d.DB)
+	storetest.EraseAll(t, d.DB)
 	if requestErr == nil && d.state(t, r.ID) != erasure.Completed {
 		t.Errorf("with room again the request is %s", d.state(t, r.ID))
 	}

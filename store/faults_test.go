@@ -86,7 +86,7 @@ func (f *faulty) strike(t *testing.T, n int) bool {
 		}
 	}
 	if f.round%10 == 0 || !struck {
-		eraseAll(t, f.db) // the store goes on working
+		storetest.EraseAll(t, f.db) // the store goes on working
 	}
 	return struck
 }
@@ -147,7 +147,7 @@ func (f *faulty) writes(t *testing.T) []*write {
 
 func (f *faulty) request(t *testing.T, user string) erasure.RequestID {
 	t.Helper()
-	return requested(t, f.db, "user_id", user).ID
+	return storetest.Requested(t, f.db, "user_id", user).ID
 }
 
 func (f *faulty) ingest(t *testing.T, user string) error {
@@ -194,38 +194,5 @@ func identifyAll(t *testing.T, db *store.DB, users ...string) {
 	}
 	if _, err := db.Ingest(t.Context(), calls); err != nil {
 		t.Fatalf("storing people: %v", err)
-	}
-}
-
-// requested asks for the erasure of whom an identifier leads to.
-func requested(t *testing.T, db *store.DB, key, value string) erasure.Request {
-	t.Helper()
-	r, _, err := db.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers(key, value)[0],
-		Origin: erasure.API, Actor: erasure.System, Reason: "asked by mail"})
-	if err != nil {
-		t.Fatalf("requesting the erasure of %s %s: %v", key, value, err)
-	}
-	return r
-}
-
-// eraseAll does what a runner does, until nothing is left that is due.
-func eraseAll(t *testing.T, db *store.DB) {
-	t.Helper()
-	for {
-		claimed, err := db.ClaimDue(t.Context(), 500)
-		if err != nil {
-			t.Fatalf("claiming: %v", err)
-		}
-		destroyed, busy, err := db.DestroyKeys(t.Context(), 500)
-		if err != nil {
-			t.Fatalf("destroying keys: %v", err)
-		}
-		_, more, err := db.DeleteRows(t.Context(), 4000)
-		if err != nil {
-			t.Fatalf("deleting rows: %v", err)
-		}
-		if claimed == 0 && destroyed == 0 && !more && !busy {
-			return
-		}
 	}
 }

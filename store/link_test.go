@@ -29,23 +29,23 @@ func TestASetUpLinkCreatesTheFirstAdminOnce(t *testing.T) {
 	stale := newLink(t, db, store.SetupLink, uuid.Nil)
 	token := newLink(t, db, store.SetupLink, uuid.Nil)
 	_, err := db.LinkByToken(t.Context(), stale)
-	wantCode(t, err, erasure.CodeNotFound)
+	storetest.WantCode(t, err, erasure.CodeNotFound)
 	for _, bad := range [][2]string{{"", goodPassword}, {"ann", goodPassword}, {"ann@example.com", "short"}} {
 		_, _, err := db.UseLink(t.Context(), token, bad[0], bad[1])
-		wantCode(t, err, erasure.CodeInvalid)
+		storetest.WantCode(t, err, erasure.CodeInvalid)
 	}
 	session, o, err := db.UseLink(t.Context(), token, "Ann@example.com", goodPassword)
 	if err != nil || o.Role != erasure.Admin || !o.HasPass {
 		t.Fatalf("got %+v, %v", o, err)
 	}
-	wantLive(t, db, session)
+	storetest.WantLive(t, db, session)
 	if want := []erasure.Kind{erasure.OperatorCreated, erasure.SignedIn}; !slices.Equal(db.LogKinds(t), want) {
 		t.Errorf("the log tells %v, want %v", db.LogKinds(t), want)
 	}
 	_, _, err = db.UseLink(t.Context(), token, "bob@example.com", goodPassword)
-	wantCode(t, err, erasure.CodeNotFound)
+	storetest.WantCode(t, err, erasure.CodeNotFound)
 	_, _, err = db.NewLink(t.Context(), erasure.System, store.SetupLink, uuid.Nil)
-	wantCode(t, err, erasure.CodeConflict)
+	storetest.WantCode(t, err, erasure.CodeConflict)
 	if empty, err := db.Empty(t.Context()); err != nil || empty {
 		t.Errorf("the store is set up: %v, %v", empty, err)
 	}
@@ -56,12 +56,12 @@ func TestASetUpLinkIsOfNoUseOnceThereIsAnOperator(t *testing.T) {
 	token := newLink(t, db, store.SetupLink, uuid.Nil)
 	withPassword(t, db, "ann@example.com")
 	_, _, err := db.UseLink(t.Context(), token, "bob@example.com", goodPassword)
-	wantCode(t, err, erasure.CodeConflict)
+	storetest.WantCode(t, err, erasure.CodeConflict)
 }
 
 func TestAPasswordLinkSetsThePasswordOnceAndEndsSessions(t *testing.T) {
 	db := storetest.Open(t)
-	ann, old := signedUp(t, db, "ann@example.com", erasure.Staff)
+	ann, old := storetest.SignedUp(t, db, "ann@example.com", erasure.Staff)
 	token := newLink(t, db, store.PasswordLink, ann.ID)
 	if l, err := db.LinkByToken(t.Context(), token); err != nil || l.Purpose != store.PasswordLink || l.Operator.ID != ann.ID {
 		t.Errorf("got %+v, %v", l, err)
@@ -85,9 +85,9 @@ func TestAPasswordLinkSetsThePasswordOnceAndEndsSessions(t *testing.T) {
 	if used.err != nil {
 		t.Fatal(used.err)
 	}
-	wantCode(t, refused.err, erasure.CodeNotFound)
-	wantOver(t, db, old)
-	wantLive(t, db, used.session)
+	storetest.WantCode(t, refused.err, erasure.CodeNotFound)
+	storetest.WantOver(t, db, old)
+	storetest.WantLive(t, db, used.session)
 	if _, _, err := db.SignIn(t.Context(), "ann@example.com", goodPassword, home); err != nil {
 		t.Error(err)
 	}
@@ -103,14 +103,14 @@ func TestALinkEndsAfterADayAndWithItsAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := db.UseLink(t.Context(), token, "", goodPassword)
-	wantCode(t, err, erasure.CodeNotFound)
+	storetest.WantCode(t, err, erasure.CodeNotFound)
 	_, _, err = db.NewLink(t.Context(), erasure.System, store.PasswordLink, bob.ID)
-	wantCode(t, err, erasure.CodeConflict)
+	storetest.WantCode(t, err, erasure.CodeConflict)
 	if err := db.SetDisabled(t.Context(), erasure.System, bob.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	token = newLink(t, db, store.PasswordLink, bob.ID)
 	clock.Advance(24 * time.Hour)
 	_, _, err = db.UseLink(t.Context(), token, "", goodPassword)
-	wantCode(t, err, erasure.CodeNotFound)
+	storetest.WantCode(t, err, erasure.CodeNotFound)
 }

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/store/ingest"
 	"github.com/efface/efface/store/storetest"
 )
 
@@ -17,7 +15,7 @@ import (
 func TestEachLookIsLogged(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 2)
-	r := requested(t, d.DB, "user_id", "u1")
+	r := storetest.Requested(t, d.DB, "user_id", "u1")
 	ann := erasure.Actor{Kind: erasure.ByOperator, ID: uuid.New()}
 	looks := func() (n int) {
 		for _, e := range storetest.CheckLog(t, d.dir) {
@@ -49,7 +47,7 @@ func TestEachLookIsLogged(t *testing.T) {
 func TestALookThatCannotBeLoggedShowsNothing(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 2)
-	r := requested(t, d.DB, "user_id", "u1")
+	r := storetest.Requested(t, d.DB, "user_id", "u1")
 	must(t, second(storetest.Raw(t, d.dir).Exec(`CREATE TRIGGER broken BEFORE INSERT ON log_entries BEGIN SELECT RAISE(ABORT, 'broken'); END`)))
 	if p, err := d.Profile(t.Context(), erasure.System, *r.EffaceID); err == nil || len(p.Identifiers) > 0 {
 		t.Errorf("a look at a profile shows %v, %v", p.Identifiers, err)
@@ -79,123 +77,11 @@ func TestAnIdentifierIsSharedWhileItLeadsToAnotherLiveProfile(t *testing.T) {
 	if got := shared(); !slices.Equal(got, []string{"Family@example.com"}) {
 		t.Errorf("shared are %q", got)
 	}
-	requested(t, d.DB, "user_id", "u2")
+	storetest.Requested(t, d.DB, "user_id", "u2")
 	d.clock.Advance(24 * time.Hour)
 	_, err := d.ClaimDue(t.Context(), 500)
 	must(t, err)
 	if got := shared(); len(got) != 0 {
 		t.Errorf("shared with a profile that is being erased are %q", got)
-	}
-}
-
-// §6: whom an entry was about can be read for as long as that person exists,
-// and a former User ID leads to them for as long.
-func TestWhomAnEntryWasAboutIsForgottenWithThem(t *testing.T) {
-	d := openOnDisk(t)
-	storetest.Identify(t, d.DB, "web", "anonymous_id", "a1")
-	tellPerson(t, d.DB, "u1", 1)
-	former := storetest.One(t, d.DB, "user_id", "u1").EffaceID
-	storetest.Identify(t, d.DB, "web", "anonymous_id", "a1", "user_id", "u1")
-	p := storetest.One(t, d.DB, "user_id", "u1")
-	if p.EffaceID == former || !slices.Equal(p.Former, []uuid.UUID{former}) {
-		t.Fatalf("the older profile did not stay: %+v", p)
-	}
-	if again, err := d.Profile(t.Context(), erasure.System, former); err != nil || again.EffaceID != p.EffaceID {
-		t.Errorf("the former User ID leads to %v, %v", again.EffaceID, err)
-	}
-	if _, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &former, Origin: erasure.Console}); erasure.CodeOf(err) != erasure.CodeConflict {
-		t.Errorf("a former User ID confirms: %v", err)
-	}
-	r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &p.EffaceID, Origin: erasure.Console})
-	must(t, err)
-	subjects := func() (n int) {
-		as, _, err := d.Activity(t.Context(), "", 100)
-		must(t, err)
-		for _, a := range as {
-			if a.EffaceID != nil && a.Kind != erasure.ProfileMerged {
-				n++
-			}
-		}
-		return n
-	}
-	if n := subjects(); n != 2 { // the look and the request
-		t.Errorf("%d entries say whom they were about, not 2", n)
-	}
-	d.clock.Advance(24 * time.Hour)
-	eraseAll(t, d.DB)
-	checkErased(t, d, r.ID)
-	if n := subjects(); n != 0 {
-		t.Errorf("after the erasure %d entries say whom they were about", n)
-	}
-	if _, err := d.Profile(t.Context(), erasure.System, former); erasure.CodeOf(err) != erasure.CodeNotFound {
-		t.Errorf("the former User ID still leads somewhere: %v", err)
-	}
-}
-
-// A profile that is claimed counts as absent, and what arrives begins anew.
-func TestAClaimedProfileIsAbsent(t *testing.T) {
-	d := openOnDisk(t)
-	tellPerson(t, d.DB, "u1", 1)
-	r := requested(t, d.DB, "user_id", "u1")
-	d.clock.Advance(24 * time.Hour)
-	must(t, second(d.ClaimDue(t.Context(), 1)))
-	email := storetest.Identifiers("email", "u1@example.com")[0]
-	if found, err := d.Find(t.Context(), email); err != nil || len(found) != 0 {
-		t.Errorf("it is found: %v, %v", found, err)
-	}
-	if again, created, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: email, Origin: erasure.API}); err != nil || created || again.ID != r.ID {
-		t.Errorf("a request for it is %s, created %v, %v", again.ID, created, err)
-	}
-	if _, err := d.CancelByIdentifier(t.Context(), email, erasure.System, erasure.API); erasure.CodeOf(err) != erasure.CodeTooLate {
-		t.Errorf("a cancel gives %v", err)
-	}
-	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
-	fresh := storetest.One(t, d.DB, "user_id", "u1")
-	if fresh.EffaceID == *r.EffaceID || fresh.Records != 0 {
-		t.Errorf("what arrived went to the one being erased: %+v", fresh)
-	}
-	eraseAll(t, d.DB)
-	if p := storetest.One(t, d.DB, "user_id", "u1"); p.EffaceID != fresh.EffaceID {
-		t.Errorf("the new profile is %v", p.EffaceID)
-	}
-	storetest.CheckLog(t, d.dir)
-}
-
-// The rules that a stream of random calls does not reach.
-func TestSuppressedIdentifiersAreLeftOut(t *testing.T) {
-	d := openOnDisk(t)
-	storetest.Identify(t, d.DB, "shop", "user_id", "u1", "email", "shared@example.com", "email", "own@example.com")
-	storetest.Identify(t, d.DB, "shop", "user_id", "u2", "email", "shared@example.com")
-	_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", "u1")[0], Suppress: true, Origin: erasure.API})
-	must(t, err)
-	d.clock.Advance(24 * time.Hour)
-	eraseAll(t, d.DB)
-	for pairs, want := range map[[2]string]int{{"user_id", "u1"}: 0, {"email", "own@example.com"}: 0, {"email", "shared@example.com"}: 1} {
-		storetest.Identify(t, d.DB, "shop", pairs[0], pairs[1])
-		found, err := d.Find(t.Context(), storetest.Identifiers(pairs[0], pairs[1])[0])
-		if err != nil || len(found) != want {
-			t.Errorf("%v leads to %d profiles, not %d, %v", pairs, len(found), want, err)
-		}
-	}
-	storetest.Identify(t, d.DB, "shop", "user_id", "u1", "email", "new@example.com")
-	storetest.One(t, d.DB, "email", "new@example.com")
-	storetest.Tell(t, d.DB, ingest.Call{Kind: ingest.Alias, Table: erasure.User, Source: "shop", PreviousID: "u1",
-		Identifiers: storetest.Identifiers("user_id", "u3")})
-	if found, err := d.Find(context.Background(), storetest.Identifiers("user_id", "u1")[0]); err != nil || len(found) != 0 {
-		t.Errorf("an alias brought back who is suppressed: %v, %v", found, err)
-	}
-}
-
-func TestAUserIDIsGivenByEffaceAlone(t *testing.T) {
-	d := openOnDisk(t)
-	unknown := uuid.NewString()
-	if r := storetest.Identify(t, d.DB, "import", "efface_id", unknown, "email", "x@example.com"); erasure.CodeOf(r.Err) != erasure.CodeNotFound {
-		t.Errorf("an unknown User ID gives %+v", r)
-	}
-	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
-	p := storetest.One(t, d.DB, "user_id", "u1")
-	storetest.Identify(t, d.DB, "import", "efface_id", p.EffaceID.String(), "email", "x@example.com")
-	if got := storetest.One(t, d.DB, "email", "x@example.com"); got.EffaceID != p.EffaceID {
-		t.Errorf("the User ID led to %v", got.EffaceID)
 	}
 }

@@ -12,56 +12,11 @@ import (
 
 const goodPassword = "rivers run uphill twice"
 
-// signedUp makes an operator and signs in through a link, which costs no hash.
-func signedUp(t *testing.T, db *store.DB, email string, role erasure.Role) (o erasure.Operator, session string) {
-	t.Helper()
-	o, err := db.CreateOperator(t.Context(), erasure.System, store.NewOperator{Email: email, Role: role})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o, linkIn(t, db, o.ID)
-}
-
-func linkIn(t *testing.T, db *store.DB, id uuid.UUID) (session string) {
-	t.Helper()
-	link, _, err := db.NewLink(t.Context(), erasure.System, store.SignInLink, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session, _, err = db.UseLink(t.Context(), link, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return session
-}
-
-func wantCode(t *testing.T, err error, code erasure.Code) {
-	t.Helper()
-	if erasure.CodeOf(err) != code {
-		t.Errorf("got %v, want an error of code %q", err, code)
-	}
-}
-
-func wantOver(t *testing.T, db *store.DB, session string) {
-	t.Helper()
-	_, err := db.SessionByToken(t.Context(), session, false)
-	wantCode(t, err, erasure.CodeUnauthorized)
-}
-
-func wantLive(t *testing.T, db *store.DB, session string) erasure.Session {
-	t.Helper()
-	s, err := db.SessionByToken(t.Context(), session, false)
-	if err != nil {
-		t.Errorf("the session is over: %v", err)
-	}
-	return s
-}
-
 func TestAnAddressHasOneAccountInAnySpelling(t *testing.T) {
 	db := storetest.Open(t)
-	signedUp(t, db, "Ann@Example.com", erasure.Admin)
+	storetest.SignedUp(t, db, "Ann@Example.com", erasure.Admin)
 	_, err := db.CreateOperator(t.Context(), erasure.System, store.NewOperator{Email: " ann@example.COM ", Role: erasure.Staff})
-	wantCode(t, err, erasure.CodeConflict)
+	storetest.WantCode(t, err, erasure.CodeConflict)
 	o, err := db.OperatorByEmail(t.Context(), "ANN@example.com")
 	if err != nil || o.Email != "ann@example.com" || o.Role != erasure.Admin || o.HasPass {
 		t.Errorf("got %+v, %v", o, err)
@@ -75,7 +30,7 @@ func TestAnOperatorNeedsAnAddressAndARole(t *testing.T) {
 		{Email: "ann@example.com", Role: erasure.Admin, Password: "short"},
 	} {
 		_, err := db.CreateOperator(t.Context(), erasure.System, n)
-		wantCode(t, err, erasure.CodeInvalid)
+		storetest.WantCode(t, err, erasure.CodeInvalid)
 	}
 	if all, err := db.Operators(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("got %v, %v, want nobody", all, err)
@@ -84,17 +39,17 @@ func TestAnOperatorNeedsAnAddressAndARole(t *testing.T) {
 
 func TestTheLastActiveAdminStays(t *testing.T) {
 	db := storetest.Open(t)
-	ann, _ := signedUp(t, db, "ann@example.com", erasure.Admin)
+	ann, _ := storetest.SignedUp(t, db, "ann@example.com", erasure.Admin)
 	invited, err := db.CreateOperator(t.Context(), erasure.System, store.NewOperator{Email: "bob@example.com", Role: erasure.Admin})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, db.SetRole(t.Context(), erasure.System, ann.ID, erasure.Staff), erasure.CodeConflict)
-	wantCode(t, db.SetDisabled(t.Context(), erasure.System, ann.ID, true), erasure.CodeConflict)
+	storetest.WantCode(t, db.SetRole(t.Context(), erasure.System, ann.ID, erasure.Staff), erasure.CodeConflict)
+	storetest.WantCode(t, db.SetDisabled(t.Context(), erasure.System, ann.ID, true), erasure.CodeConflict)
 	if err := db.SetDisabled(t.Context(), erasure.System, invited.ID, true); err != nil {
 		t.Errorf("an admin who never signed in can't be disabled: %v", err)
 	}
-	signedUp(t, db, "cid@example.com", erasure.Admin)
+	storetest.SignedUp(t, db, "cid@example.com", erasure.Admin)
 	if err := db.SetRole(t.Context(), erasure.System, ann.ID, erasure.Auditor); err != nil {
 		t.Errorf("one admin of two can't be demoted: %v", err)
 	}
@@ -102,8 +57,8 @@ func TestTheLastActiveAdminStays(t *testing.T) {
 
 func TestOfTwoAdminsDemotedAtOnceOneStays(t *testing.T) {
 	db := storetest.Open(t)
-	ann, _ := signedUp(t, db, "ann@example.com", erasure.Admin)
-	bob, _ := signedUp(t, db, "bob@example.com", erasure.Admin)
+	ann, _ := storetest.SignedUp(t, db, "ann@example.com", erasure.Admin)
+	bob, _ := storetest.SignedUp(t, db, "bob@example.com", erasure.Admin)
 	errs := make(chan error)
 	for _, id := range []uuid.UUID{ann.ID, bob.ID} {
 		go func() { errs <- db.SetRole(t.Context(), erasure.System, id, erasure.Staff) }()
@@ -126,13 +81,13 @@ func TestAChangeEndsTheOperatorsSessionsAndIsLogged(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			dir := t.TempDir()
 			db := storetest.Open(t, storetest.InDir(dir))
-			_, others := signedUp(t, db, "ann@example.com", erasure.Admin)
-			bob, session := signedUp(t, db, "bob@example.com", erasure.Staff)
+			_, others := storetest.SignedUp(t, db, "ann@example.com", erasure.Admin)
+			bob, session := storetest.SignedUp(t, db, "bob@example.com", erasure.Staff)
 			if err := change(db, bob.ID); err != nil {
 				t.Fatal(err)
 			}
-			wantOver(t, db, session)
-			wantLive(t, db, others)
+			storetest.WantOver(t, db, session)
+			storetest.WantLive(t, db, others)
 			if log := storetest.CheckLog(t, dir); log[len(log)-1].Kind != kind || log[len(log)-1].Target != bob.ID.String() {
 				t.Errorf("the log ends with %+v", log[len(log)-1])
 			}
@@ -142,7 +97,7 @@ func TestAChangeEndsTheOperatorsSessionsAndIsLogged(t *testing.T) {
 
 func TestNothingIsLoggedOrEndedWhereNothingChanges(t *testing.T) {
 	db := storetest.Open(t)
-	ann, session := signedUp(t, db, "ann@example.com", erasure.Admin)
+	ann, session := storetest.SignedUp(t, db, "ann@example.com", erasure.Admin)
 	before := len(db.LogKinds(t))
 	if err := db.SetRole(t.Context(), erasure.System, ann.ID, erasure.Admin); err != nil {
 		t.Error(err)
@@ -150,7 +105,7 @@ func TestNothingIsLoggedOrEndedWhereNothingChanges(t *testing.T) {
 	if err := db.SetDisabled(t.Context(), erasure.System, ann.ID, false); err != nil {
 		t.Error(err)
 	}
-	wantLive(t, db, session)
+	storetest.WantLive(t, db, session)
 	if after := len(db.LogKinds(t)); after != before {
 		t.Errorf("%d entries became %d", before, after)
 	}

@@ -47,7 +47,7 @@ func TestTheRightPasswordSignsIn(t *testing.T) {
 	if err != nil || o.Email != "ann@example.com" || !o.LastSignIn.Equal(storetest.Start) {
 		t.Fatalf("got %+v, %v", o, err)
 	}
-	wantLive(t, db, session)
+	storetest.WantLive(t, db, session)
 	if kinds := db.LogKinds(t); kinds[len(kinds)-1] != erasure.SignedIn {
 		t.Errorf("the log tells %v", kinds)
 	}
@@ -73,7 +73,7 @@ func TestEveryFailedSignInDoesTheSameWorkAndAnswersAlike(t *testing.T) {
 	if err := db.SetDisabled(t.Context(), erasure.System, disabled.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	signedUp(t, db, "invited@example.com", erasure.Staff)
+	storetest.SignedUp(t, db, "invited@example.com", erasure.Staff)
 	want := argon2id.Params{Memory: 46 * 1024, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	var first error
 	for _, email := range []string{"ann@example.com", "nobody@example.com", "disabled@example.com", "invited@example.com", "not an address", ""} {
@@ -103,7 +103,7 @@ func TestADisabledAccountDoesNotSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := db.SignIn(t.Context(), "bob@example.com", goodPassword, home)
-	wantCode(t, err, erasure.CodeUnauthorized)
+	storetest.WantCode(t, err, erasure.CodeUnauthorized)
 }
 
 func TestAPasswordThatChangesDuringTheComparisonDoesNotSignIn(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAPasswordThatChangesDuringTheComparisonDoesNotSignIn(t *testing.T) {
 		_, err := db.ChangePassword(ctx, ann.ID, goodPassword, "another one, all of a sudden", elsewhere)
 		return true, err
 	})
-	wantCode(t, err, erasure.CodeUnauthorized)
+	storetest.WantCode(t, err, erasure.CodeUnauthorized)
 }
 
 func TestFailedTriesAreSlowedPerAccountKnownOrNot(t *testing.T) {
@@ -160,7 +160,7 @@ func TestFailedTriesAreSlowedPerAddress(t *testing.T) {
 		failTries(t, db, 1, string(rune('a'+i))+"@example.com", subnet.Next())
 	}
 	_, _, err := db.SignIn(t.Context(), "ann@example.com", goodPassword, netip.MustParseAddr("2001:db8::ffff"))
-	wantCode(t, err, erasure.CodeLimited)
+	storetest.WantCode(t, err, erasure.CodeLimited)
 	if _, _, err := db.SignIn(t.Context(), "ann@example.com", goodPassword, elsewhere); err != nil {
 		t.Errorf("another address is slowed too: %v", err)
 	}
@@ -177,7 +177,7 @@ func TestAnOwnAccountDoesNotClearTheWayToTryOthers(t *testing.T) {
 	}
 	failTries(t, db, 1, "x@example.org", home)
 	_, _, err := db.SignIn(t.Context(), "y@example.org", goodPassword, home)
-	wantCode(t, err, erasure.CodeLimited)
+	storetest.WantCode(t, err, erasure.CodeLimited)
 }
 
 func TestTheOwnPasswordChangesOnlyWithThePresentOne(t *testing.T) {
@@ -189,18 +189,18 @@ func TestTheOwnPasswordChangesOnlyWithThePresentOne(t *testing.T) {
 	}
 	const next = "uphill the rivers run again"
 	_, err = db.ChangePassword(t.Context(), ann.ID, "not the right one", next, home)
-	wantCode(t, err, erasure.CodeInvalid)
+	storetest.WantCode(t, err, erasure.CodeInvalid)
 	_, err = db.ChangePassword(t.Context(), ann.ID, goodPassword, "short", home)
-	wantCode(t, err, erasure.CodeInvalid)
-	wantLive(t, db, old)
+	storetest.WantCode(t, err, erasure.CodeInvalid)
+	storetest.WantLive(t, db, old)
 	session, err := db.ChangePassword(t.Context(), ann.ID, goodPassword, next, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOver(t, db, old)
-	wantLive(t, db, session)
+	storetest.WantOver(t, db, old)
+	storetest.WantLive(t, db, session)
 	_, _, err = db.SignIn(t.Context(), "ann@example.com", goodPassword, home)
-	wantCode(t, err, erasure.CodeUnauthorized)
+	storetest.WantCode(t, err, erasure.CodeUnauthorized)
 	if _, _, err := db.SignIn(t.Context(), "ann@example.com", next, home); err != nil {
 		t.Error(err)
 	}

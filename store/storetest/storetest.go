@@ -1,5 +1,5 @@
 // Package storetest opens real stores for tests, on a clock that the test
-// moves.
+// moves, and holds what every store does: [Conformance].
 package storetest
 
 import (

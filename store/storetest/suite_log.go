@@ -76,7 +76,7 @@ func CheckLog(t testing.TB, dir string) []LogEntry {
 	t.Helper()
 	db := Raw(t, dir)
 	defer db.Close()
-	tx, err := db.BeginTx(t.Context(), nil)
+	tx, err := db.Begin()
 	if err != nil {
 		t.Fatalf("reading the log: %v", err)
 	}

@@ -1,0 +1,115 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+)
+
+// merges is what becomes of profiles and their User IDs when they join, and of
+// calls that were seen or may not be kept.
+var merges = behaviours{
+	"a refused merge is tried again after a cancel": func(t *testing.T, d trial) {
+		d.refusedMerge(t, []string{"anonymous_id", "p"}, []string{"user_id", "u1", "anonymous_id", "p"})
+	},
+	"a refused alias is tried again after a cancel": func(t *testing.T, d trial) {
+		d.refusedMerge(t, []string{"user_id", "p"}, []string{"alias p", "user_id", "u1"})
+	},
+	"a former User ID leads to the one that stays, and confirms nothing": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "web", "anonymous_id", "a1")
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		former := One(t, d.DB, "user_id", "u1").EffaceID
+		Identify(t, d.DB, "web", "anonymous_id", "a1", "user_id", "u1")
+		p := One(t, d.DB, "user_id", "u1")
+		if p.EffaceID == former || !slices.Equal(p.Former, []uuid.UUID{former}) {
+			t.Fatalf("the older profile did not stay: %+v", p)
+		}
+		if again, err := d.Profile(t.Context(), erasure.System, former); err != nil || again.EffaceID != p.EffaceID {
+			t.Errorf("the former User ID leads to %v, %v", again.EffaceID, err)
+		}
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &former, Origin: erasure.Console})
+		WantCode(t, err, erasure.CodeConflict)
+		r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &p.EffaceID, Origin: erasure.Console})
+		must(t, err)
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		d.is(t, erasure.Completed, r.ID)
+		_, err = d.Profile(t.Context(), erasure.System, former)
+		WantCode(t, err, erasure.CodeNotFound)
+	},
+	"a User ID is given by Efface alone": func(t *testing.T, d trial) {
+		r := Identify(t, d.DB, "import", "efface_id", uuid.NewString(), "email", "x@example.com")
+		WantCode(t, r.Err, erasure.CodeNotFound)
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		p := One(t, d.DB, "user_id", "u1")
+		Identify(t, d.DB, "import", "efface_id", p.EffaceID.String(), "email", "x@example.com")
+		if got := One(t, d.DB, "email", "x@example.com"); got.EffaceID != p.EffaceID {
+			t.Errorf("the User ID led to %v", got.EffaceID)
+		}
+	},
+	"what was seen adds nothing": whatWasSeen,
+	"what is suppressed is left out": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1", "email", "shared@example.com", "email", "own@example.com")
+		Identify(t, d.DB, "shop", "user_id", "u2", "email", "shared@example.com")
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "u1")[0], Suppress: true, Origin: erasure.API})
+		must(t, err)
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		for pairs, n := range map[[2]string]int{{"user_id", "u1"}: 0, {"email", "own@example.com"}: 0, {"email", "shared@example.com"}: 1} {
+			Identify(t, d.DB, "shop", pairs[0], pairs[1])
+			d.found(t, n, pairs[0], pairs[1])
+		}
+		Identify(t, d.DB, "shop", "user_id", "u1", "email", "new@example.com")
+		One(t, d.DB, "email", "new@example.com")
+		Tell(t, d.DB, ingest.Call{Kind: ingest.Alias, Table: erasure.User, Source: "shop", PreviousID: "u1",
+			Identifiers: Identifiers("user_id", "u3")})
+		d.found(t, 0, "user_id", "u1")
+	},
+}
+
+// refusedMerge tells of u1 and of somebody else, and joins them while a
+// request for u1 is open.
+func (d trial) refusedMerge(t *testing.T, other, join []string) {
+	t.Helper()
+	Identify(t, d.DB, "shop", "user_id", "u1")
+	Identify(t, d.DB, "shop", other...)
+	r := Requested(t, d.DB, "user_id", "u1")
+	d.tell(t, join, map[string]bool{})
+	if One(t, d.DB, other[0], other[1]).EffaceID == *r.EffaceID {
+		t.Error("a profile merged while a request for it is open")
+	}
+	must(t, d.cancel(t, r.ID))
+	if p := One(t, d.DB, other[0], other[1]); p.EffaceID != *r.EffaceID || len(p.Former) != 1 {
+		t.Errorf("the merge was not tried again: %+v", p)
+	}
+}
+
+func whatWasSeen(t *testing.T, d trial) {
+	call := ingest.Call{Kind: ingest.Group, Table: erasure.User, Source: "shop", MessageID: "m1", Record: []byte(`{"event":"joined"}`),
+		Identifiers:      Identifiers("user_id", "u1"),
+		GroupIdentifiers: []erasure.Identifier{{Table: erasure.Group, Key: "group_id", Value: "g1"}}, GroupID: "g1"}
+	for _, want := range []store.Outcome{store.Added, store.Seen, store.Seen} {
+		if r := Tell(t, d.DB, call); r.Outcome != want {
+			t.Fatalf("the outcome is %+v, not %s", r, want)
+		}
+	}
+	if p := One(t, d.DB, "user_id", "u1"); p.Records != 1 || p.Sources[0].Identifiers != 1 {
+		t.Errorf("the person has %+v", p)
+	}
+	call.Source = "crm" // another source's ids are its own
+	if r := Tell(t, d.DB, call); r.Outcome != store.Added {
+		t.Errorf("another source's message is %+v", r)
+	}
+	Requested(t, d.DB, "user_id", "u1")
+	d.clock.Advance(window)
+	EraseAll(t, d.DB)
+	found, err := d.Find(t.Context(), call.GroupIdentifiers[0])
+	if err != nil || len(found) != 1 || found[0].Table != erasure.Group {
+		t.Errorf("the member's erasure took the group: %+v, %v", found, err)
+	}
+}

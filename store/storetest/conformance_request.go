@@ -1,0 +1,119 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// requests is a request's life up to its claim.
+var requests = behaviours{
+	"a second request returns the first": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1", "email", "a@example.com")
+		first := Requested(t, d.DB, "user_id", "u1")
+		if again := Requested(t, d.DB, "email", "a@example.com"); again.ID != first.ID {
+			t.Errorf("a second request %s was made beside %s", again.ID, first.ID)
+		}
+		must(t, d.cancel(t, first.ID))
+		if later := Requested(t, d.DB, "user_id", "u1"); later.ID == first.ID {
+			t.Error("after a cancel no new request is made")
+		}
+	},
+	"a request for nobody is refused": func(t *testing.T, d trial) {
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "nobody")[0], Origin: erasure.API})
+		WantCode(t, err, erasure.CodeNotFound)
+	},
+	"an identifier that leads to two people erases neither": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1", "email", "shared@example.com")
+		Identify(t, d.DB, "shop", "user_id", "u2", "email", "shared@example.com")
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("email", "shared@example.com")[0], Origin: erasure.API})
+		WantCode(t, err, erasure.CodeShared)
+	},
+	"until its window has passed a request is cancelled and not claimed": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		r := Requested(t, d.DB, "user_id", "u1")
+		d.clock.Advance(window - time.Millisecond)
+		if n, err := d.ClaimDue(t.Context(), 10); err != nil || n != 0 {
+			t.Fatalf("%d requests are claimed before their time, %v", n, err)
+		}
+		must(t, d.cancel(t, r.ID))
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		d.is(t, erasure.Cancelled, r.ID)
+		d.logged(t, r.ID, erasure.RequestCreated, erasure.RequestCancelled)
+		One(t, d.DB, "user_id", "u1")
+		WantCode(t, d.cancel(t, r.ID), erasure.CodeNotPending)
+	},
+	"once its window has passed a request is claimed and not cancelled": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		r := Requested(t, d.DB, "user_id", "u1")
+		d.clock.Advance(window)
+		WantCode(t, d.cancel(t, r.ID), erasure.CodeTooLate) // also before a runner has looked
+		d.is(t, erasure.Pending, r.ID)
+		if n, err := d.ClaimDue(t.Context(), 10); err != nil || n != 1 {
+			t.Fatalf("%d requests are claimed, %v", n, err)
+		}
+		WantCode(t, d.cancel(t, r.ID), erasure.CodeTooLate)
+		d.is(t, erasure.InProgress, r.ID)
+		d.logged(t, r.ID, erasure.RequestCreated, erasure.RequestClaimed)
+		if n, err := d.ClaimDue(t.Context(), 10); err != nil || n != 0 {
+			t.Errorf("%d requests are claimed twice, %v", n, err)
+		}
+	},
+	"a window is measured in the store's time, whatever the wall clock says": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		r := Requested(t, d.DB, "user_id", "u1")
+		if !r.CancelBefore.Equal(Start.Add(window)) {
+			t.Errorf("it may be cancelled until %s", r.CancelBefore)
+		}
+		d.clock.SetWall(Start.AddDate(1, 0, 0))
+		EraseAll(t, d.DB)
+		d.is(t, erasure.Pending, r.ID)
+		d.clock.SetWall(Start.AddDate(-1, 0, 0))
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		d.is(t, erasure.Completed, r.ID)
+	},
+	"the ones that are due first are claimed first": func(t *testing.T, d trial) {
+		var ids []erasure.RequestID
+		for _, user := range []string{"u1", "u2", "u3"} {
+			Identify(t, d.DB, "shop", "user_id", user)
+			ids = append(ids, Requested(t, d.DB, "user_id", user).ID)
+			d.clock.Advance(time.Second)
+		}
+		d.clock.Advance(window)
+		if n, err := d.ClaimDue(t.Context(), 2); err != nil || n != 2 {
+			t.Fatalf("%d requests are claimed, not 2, %v", n, err)
+		}
+		d.is(t, erasure.InProgress, ids[:2]...)
+		d.is(t, erasure.Pending, ids[2])
+	},
+	"requests are listed newest first, a page at a time": func(t *testing.T, d trial) {
+		var made []erasure.RequestID
+		for _, user := range []string{"u1", "u2", "u3", "u4", "u5"} {
+			Identify(t, d.DB, "shop", "user_id", user)
+			made = append([]erasure.RequestID{Requested(t, d.DB, "user_id", user).ID}, made...)
+			d.clock.Advance(time.Second)
+		}
+		var listed []erasure.RequestID
+		for f := (erasure.RequestFilter{Limit: 2}); ; {
+			page, next, err := d.Requests(t.Context(), f)
+			must(t, err)
+			for _, r := range page {
+				listed = append(listed, r.ID)
+			}
+			if f.Cursor = next; next == "" {
+				break
+			}
+		}
+		if len(listed) != len(made) {
+			t.Fatalf("%d requests are listed, not %d", len(listed), len(made))
+		}
+		for i := range made {
+			if listed[i] != made[i] {
+				t.Errorf("request %d of the list is %s, not %s", i, listed[i], made[i])
+			}
+		}
+	},
+}
