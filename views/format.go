@@ -2,28 +2,16 @@ package views
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 
 	"github.com/efface/efface/store/erasure"
 )
 
 // number writes n with a comma between groups of three digits.
-func number(n int) string {
-	digits := strconv.Itoa(n)
-	if n < 0 {
-		return digits
-	}
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
+func number(n int) string { return message.NewPrinter(language.English).Sprintf("%d", n) }
 
 // count writes a number with its noun, which takes an s for all but one.
 func count(n int, noun string) string {
