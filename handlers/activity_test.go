@@ -20,7 +20,7 @@ func (b *browser) activity() (rows []string) {
 	b.t.Helper()
 	b.get("/activity").want(http.StatusOK).find("tbody tr").Each(func(_ int, row *goquery.Selection) {
 		var cells []string
-		for _, cell := range []int{2, 3, 4} {
+		for _, cell := range []int{1, 2, 3} {
 			cells = append(cells, strings.Join(strings.Fields(row.Find("td").Eq(cell).Text()), " "))
 		}
 		rows = append(rows, strings.Join(cells, " | "))
