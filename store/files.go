@@ -62,13 +62,22 @@ func openError(o Options, err error) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
 		errors.As(err, &lite) && (lite.Code == sqlite3.ErrReadonly || lite.Code == sqlite3.ErrCantOpen || lite.Code == sqlite3.ErrPerm):
 		return erasure.Errorf(erasure.CodeInvalid,
-			"Efface cannot write in %s; give its user the right to, or name another directory with --data.", o.Dir)
+			"Efface cannot write in %s; give its user the right to, or name another directory with --data.", places(o))
 	case isFull(err):
-		return erasure.Errorf(erasure.CodeInvalid, "The disk that holds %s is full; make room on it and start again.", o.Dir)
+		return erasure.Errorf(erasure.CodeInvalid, "The disk that holds %s is full; make room on it and start again.", places(o))
 	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrNotADB || lite.Code == sqlite3.ErrCorrupt):
 		return erasure.Errorf(erasure.CodeInvalid, "The store in %s is damaged; restore it from a backup.", o.Dir)
 	}
 	return fmt.Errorf("opening the store: %w", err)
+}
+
+// places names where the store writes: the directory, and the keyring where it
+// is elsewhere.
+func places(o Options) string {
+	if filepath.Dir(o.Keyring) == filepath.Clean(o.Dir) {
+		return o.Dir
+	}
+	return o.Dir + " or " + o.Keyring
 }
 
 // isFull reports whether an error means that the disk is full. A sync that

@@ -20,7 +20,7 @@ import (
 
 // drainFor is how long requests under way have to end. With what follows, the
 // program stops within 10 seconds.
-const drainFor = 8 * time.Second
+const drainFor = 6 * time.Second
 
 // server is one server of a store with what runs beside it.
 type server struct {
