@@ -143,7 +143,7 @@ func (s *Server) serve(rt route) http.Handler {
 			return
 		}
 		if rt.may.scope == "" {
-			if _, err := url.ParseQuery(r.URL.RawQuery); err != nil && rt.may.scope == "" {
+			if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 				s.fail(w, r, errQuery) // else a filter that cannot be read would choose everything
 				return
 			}
