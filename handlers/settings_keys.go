@@ -65,7 +65,7 @@ func (s *Server) showRevokeKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.KeyRevoke(s.page(r), key, nil))
+	return render(w, r, http.StatusOK, views.KeyRevoke(s.page(r), key))
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {

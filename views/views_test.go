@@ -69,7 +69,7 @@ func every() map[string]templ.Component {
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
 		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
 		"keys":           views.Keys(admin, []erasure.APIKey{key}, []erasure.APIKey{expired, revoked}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
-		"key_revoke":     views.KeyRevoke(admin, key, nil),
+		"key_revoke":     views.KeyRevoke(admin, key),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),
 		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}),
