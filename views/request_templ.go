@@ -567,7 +567,7 @@ func requestUserID(p Page, r erasure.Request) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if r.State.Open() && r.KeysDestroyedAt.IsZero() && r.State == erasure.Pending && p.seesProfiles() {
+			if r.State == erasure.Pending && p.seesProfiles() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<a href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
