@@ -18,8 +18,8 @@ var allowed = []struct {
 	pkg     string
 	imports []string
 }{
-	{"cmd/efface", []string{"handlers", "jobs", "store", "store/seal", "store/erasure", "store/ingest", "static"}},
-	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
+	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "static"}},
+	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure"}},
 	{"jobs", []string{"store", "store/erasure"}},
