@@ -17,12 +17,12 @@ type Fault struct {
 
 func (f *Fault) Error() string { return f.Sentence }
 
-// Inside is what is said of an error that says nothing to people. The
+// inside is what is said of an error that says nothing to people. The
 // reference beside it stands in the server's log too.
-const Inside = "Try again, and give the reference to whoever runs this server if it happens again."
+const inside = "Try again, and give the reference to whoever runs this server if it happens again."
 
-// Full is what is said where the disk takes no more; see [store.Full].
-const Full = "Tell whoever runs this server that its disk is full, and try again once there is room; nothing was changed."
+// full is what is said where the disk takes no more; see [store.Full].
+const full = "Tell whoever runs this server that its disk is full, and try again once there is room; nothing was changed."
 
 var statuses = map[erasure.Code]int{
 	erasure.CodeInvalid:      http.StatusBadRequest,
@@ -40,7 +40,7 @@ var statuses = map[erasure.Code]int{
 
 // Classify gives an error the status and the sentence that an API answers
 // with, where its own contract has no others. known is false where the error
-// belongs in the log: [Inside] is then what people are told.
+// belongs in the log: [inside] is then what people are told.
 func Classify(err error) (status int, sentence string, known bool) {
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return f.Status, f.Sentence, true
@@ -49,7 +49,7 @@ func Classify(err error) (status int, sentence string, known bool) {
 		return statuses[e.Code], e.Sentence, true
 	}
 	if store.Full(err) {
-		return http.StatusServiceUnavailable, Full, false
+		return http.StatusServiceUnavailable, full, false
 	}
-	return http.StatusInternalServerError, Inside, false
+	return http.StatusInternalServerError, inside, false
 }
