@@ -49,6 +49,28 @@ type Swept struct {
 // sweepStep is how much of a sweep is done in one commit or one read.
 const sweepStep = 1000
 
+// ForgetExpired deletes what is over: sessions, links, finds and counts of
+// failed sign-ins. The sweeper calls it; nothing depends on when.
+func (db *DB) ForgetExpired(ctx context.Context) error {
+	return db.write(ctx, func(t *tx) error {
+		for _, over := range []struct {
+			query string
+			after time.Duration
+		}{
+			{`DELETE FROM sessions WHERE seen <= $1`, SessionIdle},
+			{`DELETE FROM sessions WHERE created <= $1`, SessionLife},
+			{`DELETE FROM links WHERE expires <= $1`, 0},
+			{`DELETE FROM finds WHERE expires <= $1`, 0},
+			{`DELETE FROM sign_in_failures WHERE last <= $1`, triesForget},
+		} {
+			if _, err := t.exec(over.query, t.hb.Store-over.after.Milliseconds()); err != nil {
+				return fmt.Errorf("forgetting what is over: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
 // SweepDue reports whether a day has passed since the last sweep was done.
 func (db *DB) SweepDue(ctx context.Context) (bool, error) {
 	_, hb := db.now()
