@@ -49,7 +49,7 @@ func (s span) String() string {
 	}
 	text := s.Duration.String()
 	for _, zero := range []string{"0s", "0m"} { // 24h0m0s is 24h
-		if cut, ok := strings.CutSuffix(text, zero); ok && strings.HasSuffix(cut, "m") || strings.HasSuffix(cut, "h") {
+		if cut, ok := strings.CutSuffix(text, zero); ok && (strings.HasSuffix(cut, "m") || strings.HasSuffix(cut, "h")) {
 			text = cut
 		}
 	}
