@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// everybody is DESIGN.md §5, "Resolution", written for reading: what the store
-// must come to, whatever it is told and in whatever order.
+// everybody is "Who is who" in docs/architecture.md, written for reading: what
+// the store must come to, whatever it is told and in whatever order.
 type everybody struct {
 	all     []*someone // the oldest first
 	refused []refusedMerge

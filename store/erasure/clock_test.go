@@ -10,7 +10,7 @@ import (
 )
 
 // simulated is a machine whose clocks do what clocks do, and the store's time
-// as DESIGN.md §4 words it, kept beside it by other means.
+// as "The clock" in docs/architecture.md words it, kept beside it by other means.
 type simulated struct {
 	r        *rand.Rand
 	at       erasure.Reading
