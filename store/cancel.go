@@ -49,7 +49,7 @@ func (db *DB) CancelByIdentifier(ctx context.Context, id erasure.Identifier, act
 
 // requestOf finds the request that a cancel by identifier is for.
 func (t *tx) requestOf(asked identifier) (request, error) {
-	found, err := t.lookup(asked)
+	found, err := t.lookup(asked, everyMatch)
 	if err != nil {
 		return request{}, err
 	}

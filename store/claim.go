@@ -155,6 +155,9 @@ func (t *tx) fixKeys(root claim, together []claim) error {
 func (t *tx) suppress(c claim) error {
 	if !c.profile.Valid {
 		key, value, err := t.openAsked(c)
+		if t.unreadable(c, err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -220,15 +223,17 @@ func (t *tx) held(c claim) (held []heldIdentifier, err error) {
 	}
 	for _, f := range fs {
 		k, err := t.key(f.key)
-		if errors.Is(err, seal.ErrDestroyed) || errors.Is(err, seal.ErrUnknown) {
-			t.db.log.Warn("identifiers that cannot be read are not suppressed", "request", c.id.String(), "error", err)
-			continue // and must not hold up the erasure
+		if t.unreadable(c, err) {
+			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		err = t.each(func(scan func(...any) error) error {
 			h, err := t.db.scanHeld(scan, c.table, k)
+			if t.unreadable(c, err) {
+				return nil
+			}
 			held = append(held, h)
 			return err
 		}, identifiersQuery, f.id)
@@ -237,4 +242,14 @@ func (t *tx) held(c claim) (held []heldIdentifier, err error) {
 		}
 	}
 	return held, nil
+}
+
+// unreadable reports whether an error means that something cannot be opened,
+// now or ever. It is not suppressed then, and must not hold up the erasure.
+func (t *tx) unreadable(c claim, err error) bool {
+	if !errors.Is(err, seal.ErrDestroyed) && !errors.Is(err, seal.ErrUnknown) && !errors.Is(err, seal.ErrSealed) {
+		return false
+	}
+	t.db.log.Warn("an identifier that cannot be read is not suppressed", "request", c.id.String(), "error", err)
+	return true
 }

@@ -219,3 +219,32 @@ func TestOnlyTheKeysOfTheErasedAreDestroyed(t *testing.T) {
 		t.Errorf("the reason of the cancelled request is still there: %+v, %v", r, err)
 	}
 }
+
+func TestAnIdentifierThatCannotBeReadHoldsUpNoErasure(t *testing.T) {
+	d := openOnDisk(t)
+	damaged := storetest.Identify(t, d.DB, "shop", "user_id", "u1", "email", "one@example.com")
+	storetest.Identify(t, d.DB, "shop", "user_id", "u2")
+	if damaged.Err != nil {
+		t.Fatal(damaged.Err)
+	}
+	_, err := storetest.Raw(t, d.dir).Exec(`UPDATE identifiers SET sealed = substr(sealed, 1, length(sealed) - 1) || x'00' WHERE fragment = 1 AND n = 1`)
+	must(t, err)
+	var ids []erasure.RequestID
+	for _, u := range []string{"u1", "u2"} {
+		r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", u)[0], Suppress: true, Origin: erasure.API})
+		must(t, err)
+		ids = append(ids, r.ID)
+	}
+	d.clock.Advance(25 * time.Hour)
+	storetest.EraseAll(t, d.DB)
+	for _, id := range ids {
+		if s := d.state(t, id); s != erasure.Completed {
+			t.Errorf("%s is %s", id, s)
+		}
+	}
+	for pair, want := range map[[2]string]store.Outcome{{"user_id", "u1"}: store.Added, {"email", "one@example.com"}: store.Suppressed, {"user_id", "u2"}: store.Suppressed} {
+		if r := storetest.Identify(t, d.DB, "shop", pair[0], pair[1]); r.Outcome != want {
+			t.Errorf("afterwards %v is %s", pair, r.Outcome)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -155,20 +156,44 @@ func (t *tx) seen(digest *[16]byte, arrived []arrival) (bool, error) {
 	if digest == nil {
 		return false, nil
 	}
-	for _, a := range arrived {
-		for _, p := range a.found {
-			var one int
-			err := t.row(`SELECT 1 FROM fragments f JOIN messages m ON m.fragment = f.id
-				WHERE f.profile = $1 AND m.digest = $2`, p.id, digest[:]).Scan(&one)
-			if err == nil {
-				return true, nil
-			}
-			if !errors.Is(err, sql.ErrNoRows) {
-				return false, err
-			}
+	told, err := t.wereTold(arrived)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range told {
+		var one int
+		err := t.row(`SELECT 1 FROM fragments f JOIN messages m ON m.fragment = f.id
+			WHERE f.profile = $1 AND m.digest = $2`, p.id, digest[:]).Scan(&one)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return false, err
 		}
 	}
 	return false, nil
+}
+
+// wereTold are the profiles that a call would have been stored with, had it
+// come before: that which a User ID in it leads to, and that which its
+// strongest other identifier has led to since then. Where that one may be
+// shared, so may the others, and all of them have led there.
+func (t *tx) wereTold(arrived []arrival) (told []profile, err error) {
+	others := arrived
+	if arrived[0].key == effaceIDKey {
+		told, others = arrived[0].found, arrived[1:]
+	}
+	if len(others) == 0 {
+		return told, nil
+	}
+	led := others[0].found
+	if !others[0].spec.OneProfile {
+		fewest := slices.MinFunc(others, func(a, b arrival) int { return len(a.found) - len(b.found) })
+		if led, err = t.leadAll(others, fewest.found); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Concat(told, led), nil
 }
 
 // telling is a fragment that is being written to.
@@ -240,6 +265,10 @@ func (t *tx) fragmentOf(p profile, source string) (telling, error) {
 	return f, err
 }
 
+// searched is up to how many identifiers a fragment is searched for one that
+// its source may have told before. Each has to be opened for that.
+const searched = 100
+
 // tellIdentifier makes an identifier lead to the profile and keeps it in the
 // fragment, unless this source told it before.
 func (t *tx) tellIdentifier(f *telling, id identifier) error {
@@ -249,6 +278,9 @@ func (t *tx) tellIdentifier(f *telling, id identifier) error {
 		return err
 	}
 	if added == 0 && !f.isNew {
+		if f.Identifiers >= searched {
+			return nil // the profile holds it, from this source or another
+		}
 		told, err := t.told(f, id)
 		if err != nil || told {
 			return err

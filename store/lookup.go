@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 
@@ -41,10 +42,14 @@ func (db *DB) normalised(ctx context.Context, id erasure.Identifier) (identifier
 	return n, err
 }
 
-// lookupQuery finds the live profiles of an identifier, oldest first. It is no
-// join, for SQLite would plan one anew at each call.
+// lookupQuery finds the live profiles of an identifier, oldest first, so many
+// at most. It is no join, for SQLite would plan one anew at each call.
 const lookupQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles p
-	WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2) AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id) ORDER BY p.id`
+	WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2
+		AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile) ORDER BY l.profile LIMIT $3) ORDER BY p.id`
+
+// everyMatch is the limit of a look-up that has none.
+const everyMatch = math.MaxInt64
 
 // profile is a profile's row.
 type profile struct {
@@ -61,8 +66,9 @@ func scanProfile(scan func(...any) error) (p profile, err error) {
 	return p, err
 }
 
-// lookup finds the live profiles that an identifier leads to, oldest first.
-func (t *tx) lookup(id identifier) (found []profile, err error) {
+// lookup finds the live profiles that an identifier leads to, oldest first, so
+// many at most.
+func (t *tx) lookup(id identifier, limit int) (found []profile, err error) {
 	if id.key == effaceIDKey {
 		u, err := uuid.Parse(id.value)
 		if err != nil {
@@ -81,8 +87,18 @@ func (t *tx) lookup(id identifier) (found []profile, err error) {
 		p, err := scanProfile(scan)
 		found = append(found, p)
 		return err
-	}, lookupQuery, id.number, id.mac[:])
+	}, lookupQuery, id.number, id.mac[:], limit)
 	return found, err
+}
+
+// leadsTo reports whether an identifier leads to a live profile.
+func (t *tx) leadsTo(id identifier, p profile) (bool, error) {
+	var one int
+	err := t.row(`SELECT 1 FROM lookup WHERE key = $1 AND mac = $2 AND profile = $3`, id.number, id.mac[:], p.id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 var errNoProfile = erasure.Errorf(erasure.CodeNotFound, "No profile has this User ID; it may have been erased meanwhile.")
@@ -140,7 +156,7 @@ func (db *DB) findRows(ctx context.Context, id identifier) (found []profile, err
 		}
 		return []profile{p}, err
 	}
-	rows, err := db.reads.QueryContext(ctx, lookupQuery, id.number, id.mac[:])
+	rows, err := db.reads.QueryContext(ctx, lookupQuery, id.number, id.mac[:], everyMatch)
 	if err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func (t *tx) profileToErase(n erasure.NewRequest, asked identifier) (profile, er
 		}
 		return p, err
 	}
-	found, err := t.lookup(asked)
+	found, err := t.lookup(asked, everyMatch)
 	switch {
 	case err != nil:
 		return profile{}, err

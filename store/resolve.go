@@ -16,7 +16,13 @@ type arrival struct {
 	identifier
 	spec  erasure.KeySpec
 	found []profile
+	// more says that it leads to more than were looked up.
+	more bool
 }
+
+// weighed is how many profiles of an identifier are looked up, the oldest. One
+// that leads to more, such as none@example.com, says little of who somebody is.
+const weighed = 100
 
 func (a arrival) leadsTo(p profile) bool {
 	return slices.ContainsFunc(a.found, func(f profile) bool { return f.id == p.id })
@@ -40,9 +46,10 @@ func (t *tx) arrive(ids []identifier) ([]arrival, error) {
 			}
 		}
 		arrived[i] = arrival{identifier: id, spec: erasure.KeyOf(id.table, id.key)}
-		if arrived[i].found, err = t.lookup(id); err != nil {
+		if arrived[i].found, err = t.lookup(id, weighed); err != nil {
 			return nil, err
 		}
+		arrived[i].more = len(arrived[i].found) == weighed
 		if id.key == effaceIDKey && len(arrived[i].found) == 0 {
 			return nil, errNoProfile
 		}
@@ -55,7 +62,10 @@ func (t *tx) arrive(ids []identifier) ([]arrival, error) {
 // and merges profiles that they join. The rules are those of
 // docs/architecture.md, "Who is who".
 func (t *tx) resolve(table erasure.Table, arrived []arrival) (r resolution, err error) {
-	target, ok := strongest(arrived)
+	target, ok, err := t.strongest(arrived)
+	if err != nil {
+		return r, err
+	}
 	if ok {
 		if ok, err = t.mayHold(target, arrived); err != nil {
 			return r, err
@@ -105,25 +115,54 @@ func (t *tx) stays(a arrival, target profile) (bool, error) {
 // strongest is the profile that the strongest identifier leads to; where that
 // leads to several, the one of them that the next identifier leads to, else
 // the oldest.
-func strongest(arrived []arrival) (profile, bool) {
+func (t *tx) strongest(arrived []arrival) (p profile, ok bool, err error) {
 	var among []profile
+	var by []arrival // what led to them
+	more := false
 	for _, a := range arrived {
-		if len(a.found) == 0 {
+		if len(a.found) == 0 || len(among) == 1 {
 			continue
 		}
 		if among == nil {
-			among = a.found
-		} else if both := slices.DeleteFunc(slices.Clone(among), func(p profile) bool { return !a.leadsTo(p) }); len(both) > 0 {
-			among = both
+			among, by, more = a.found, []arrival{a}, a.more
+			continue
 		}
-		if len(among) == 1 {
-			break
+		from, ids := among, []arrival{a}
+		if more && !a.more { // this list is whole, the other is not
+			from, ids = a.found, by
+		}
+		both, err := t.leadAll(ids, from)
+		if err != nil {
+			return p, false, err
+		}
+		if len(both) > 0 {
+			among, by, more = both, append(by, a), more && a.more
 		}
 	}
 	if len(among) == 0 {
-		return profile{}, false
+		return p, false, nil
 	}
-	return among[0], true
+	return among[0], true, nil
+}
+
+// leadAll keeps those profiles that all the identifiers lead to.
+func (t *tx) leadAll(ids []arrival, profiles []profile) (led []profile, err error) {
+	for _, p := range profiles {
+		all := true
+		for _, a := range ids {
+			leads := a.leadsTo(p)
+			if !leads && a.more {
+				if leads, err = t.leadsTo(a.identifier, p); err != nil {
+					return nil, err
+				}
+			}
+			all = all && leads
+		}
+		if all {
+			led = append(led, p)
+		}
+	}
+	return led, nil
 }
 
 // mayHold reports whether a profile may take what arrived: it has no other
@@ -359,27 +398,58 @@ func (t *tx) profileByRow(id int64) (profile, error) {
 	return p, err
 }
 
-// collectable leaves out the identifiers that may not be collected again.
-func (t *tx) collectable(ids []identifier) ([]identifier, error) {
+// collectable leaves out the identifiers that may not be collected again. It
+// leaves out all of them where those that decide whose they are may not: what
+// remained would be told of somebody else.
+func (t *tx) collectable(ids []identifier) (keep []identifier, err error) {
 	var one int
-	err := t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
+	err = t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ids, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var keep []identifier
 	for _, id := range ids {
-		mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
-		err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
-		if errors.Is(err, sql.ErrNoRows) {
-			keep = append(keep, id)
-		} else if err != nil {
+		suppressed, err := t.suppressed(id)
+		if err != nil {
 			return nil, err
 		}
+		if !suppressed {
+			keep = append(keep, id)
+		}
+	}
+	if decides := deciding(ids); !slices.ContainsFunc(keep, func(k identifier) bool {
+		return slices.ContainsFunc(decides, func(d identifier) bool { return d.key == k.key && d.mac == k.mac })
+	}) {
+		return nil, nil
 	}
 	return keep, nil
+}
+
+// deciding are the identifiers that say whose the others are: those that lead
+// to one profile at most, or else the strongest one.
+func deciding(ids []identifier) (decide []identifier) {
+	strength := func(id identifier) int { return erasure.KeyOf(id.table, id.key).Strength }
+	for _, id := range ids {
+		if erasure.KeyOf(id.table, id.key).OneProfile {
+			decide = append(decide, id)
+		}
+	}
+	if len(decide) == 0 && len(ids) > 0 {
+		decide = []identifier{slices.MaxFunc(ids, func(a, b identifier) int { return strength(a) - strength(b) })}
+	}
+	return decide
+}
+
+func (t *tx) suppressed(id identifier) (bool, error) {
+	var one int
+	mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
+	err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // prepareIDs normalises identifiers outside any transaction.

@@ -121,9 +121,11 @@ func rank(id string) int {
 	return len(strength)
 }
 
+// saw: a call is known by the person that its strongest identifier leads to;
+// where that may be several, by one that all of its identifiers lead to.
 func (ps *everybody) saw(ids []string, message string) bool {
-	return slices.ContainsFunc(ids, func(id string) bool {
-		return slices.ContainsFunc(ps.leads(id), func(p *someone) bool { return p.seen[message] })
+	return slices.ContainsFunc(ps.leads(ids[0]), func(p *someone) bool {
+		return p.seen[message] && (leadsToOneAtMost(ids[0]) || !slices.ContainsFunc(ids, func(id string) bool { return !p.ids[id] }))
 	})
 }
 

@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store"
@@ -64,11 +66,74 @@ var merges = behaviours{
 			Identify(t, d.DB, "shop", pairs[0], pairs[1])
 			d.found(t, n, pairs[0], pairs[1])
 		}
-		Identify(t, d.DB, "shop", "user_id", "u1", "email", "new@example.com")
-		One(t, d.DB, "email", "new@example.com")
+		Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", "a1")
+		One(t, d.DB, "anonymous_id", "a1")
 		Tell(t, d.DB, ingest.Call{Kind: ingest.Alias, Table: erasure.User, Source: "shop", PreviousID: "u1",
 			Identifiers: Identifiers("user_id", "u3")})
 		d.found(t, 0, "user_id", "u1")
+	},
+	"what is suppressed is told of nobody else": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "ann", "email", "ann@example.com", "phone", "+49301234567")
+		Identify(t, d.DB, "shop", "user_id", "bob", "phone", "+49301234567")
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "ann")[0], Suppress: true, Origin: erasure.API})
+		must(t, err)
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		for _, pairs := range [][]string{
+			{"user_id", "ann", "phone", "+49301234567"},
+			{"user_id", "ann", "email", "ann.new@example.com"},
+			{"email", "ann@example.com", "phone", "+49301234567"},
+		} {
+			r := Tell(t, d.DB, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "crm", Identifiers: Identifiers(pairs...),
+				Traits: map[string]jsontext.Value{"name": jsontext.Value(`"Ann"`)}})
+			if r.Outcome != store.Suppressed {
+				t.Errorf("%v is %s", pairs, r.Outcome)
+			}
+		}
+		if bob := One(t, d.DB, "user_id", "bob"); len(bob.Sources) != 1 {
+			t.Errorf("what was told of Ann is held of Bob: %+v", bob.Sources)
+		}
+		d.found(t, 0, "email", "ann.new@example.com")
+	},
+	"an identifier that very many share joins nobody and holds up nothing": func(t *testing.T, d trial) {
+		const n = 250
+		tell := func() (added int) {
+			var calls []ingest.Call
+			for i := range n {
+				calls = append(calls, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "crm", MessageID: fmt.Sprint(i),
+					Identifiers: Identifiers("user_id", fmt.Sprint("u", i), "email", "none@example.com", "hubspot_id", fmt.Sprint("h", i))})
+			}
+			results, err := d.Ingest(t.Context(), calls)
+			must(t, err)
+			for _, r := range results {
+				if r.Outcome == store.Added {
+					added++
+				}
+			}
+			return added
+		}
+		if added := tell(); added != n {
+			t.Errorf("%d of %d people are added", added, n)
+		}
+		if added := tell(); added != 0 {
+			t.Errorf("%d are added twice", added)
+		}
+		d.found(t, n, "email", "none@example.com")
+		last := fmt.Sprint("h", n-1)
+		Identify(t, d.DB, "shop", "email", "none@example.com", "hubspot_id", last)
+		if p := One(t, d.DB, "hubspot_id", last); len(p.Sources) != 2 {
+			t.Errorf("what came with both went to another than the one that both lead to: %+v", p.Sources)
+		}
+	},
+	"a source may tell very many identifiers of one": func(t *testing.T, d trial) {
+		for range 2 {
+			for i := range 150 {
+				Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", fmt.Sprint("a", i))
+			}
+		}
+		if p := One(t, d.DB, "user_id", "u1"); p.Sources[0].Identifiers != 151 {
+			t.Errorf("%d identifiers are held, not 151", p.Sources[0].Identifiers)
+		}
 	},
 }
 
