@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/efface/efface/store"
-	"github.com/efface/efface/store/erasure"
 )
 
 // alive answers as long as the process does.
@@ -18,25 +17,16 @@ func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
 // ready answers 503 where the store can't be read or written, and else tells what the
 // runner waits for. Neither wait stops the server from serving.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	st, err := s.db.Status(r.Context())
-	if err == nil {
-		err = s.db.Beat(r.Context()) // a full disk can be read
-	}
-	if err != nil {
+	if err := s.db.Beat(r.Context()); err != nil {
 		visitOf(r).failure = err
 		return say(w, http.StatusServiceUnavailable, "the store cannot be read and written, reference "+visitOf(r).reference+"\n")
 	}
-	return say(w, http.StatusOK, readiness(st))
+	return say(w, http.StatusOK, readiness(s.db.Status()))
 }
 
 func readiness(st store.Status) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "ready")
-	for _, state := range erasure.States {
-		if state.Open() {
-			fmt.Fprintf(&b, "requests %s: %d\n", state, st.Open[state])
-		}
-	}
 	if st.Waiting > 0 {
 		fmt.Fprintf(&b, "key overwritten, waiting for an open reader: %s\n", st.Waiting.Round(time.Second))
 	}

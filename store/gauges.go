@@ -18,10 +18,7 @@ type Gauges struct {
 
 // Gauges reads the store's figures.
 func (db *DB) Gauges(ctx context.Context) (g Gauges, err error) {
-	if g.Status, err = db.Status(ctx); err != nil {
-		return g, err
-	}
-	g.Requests = map[erasure.State]int{}
+	g.Status, g.Requests = db.Status(), map[erasure.State]int{}
 	rows, err := db.reads.QueryContext(ctx, `SELECT state, COUNT(*) FROM requests GROUP BY state`)
 	if err != nil {
 		return g, err
