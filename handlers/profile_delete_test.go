@@ -64,7 +64,7 @@ func TestAWrongPasteChangesNothingAndKeepsWhatWasTyped(t *testing.T) {
 		"old@example.com":           "That is not a User ID",
 		p.EffaceID.String()[:35]:    "That is not a User ID",
 		p.Former[0].String():        "former User ID",
-		other.EffaceID.String():     "User ID of another profile",
+		other.EffaceID.String():     "not the User ID of this profile",
 		r.ID.String():               "ID of a deletion request",
 		"eb_" + r.ID.String()[3:]:   "ID of a batch",
 		p.EffaceID.String() + " x ": "That is not a User ID",
@@ -97,7 +97,7 @@ func TestTheFormShowsWhoseProfileItIsAndThatIsALook(t *testing.T) {
 		b.post(deletionPath(p), confirmed("not it")).want(http.StatusUnprocessableEntity),
 	} {
 		rows := a.find("td.value").Map(func(_ int, s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") })
-		if want := []string{"u1", "family@example.com Stays with another profile"}; !slices.Equal(rows, want) {
+		if want := []string{"u1", "family@example.com Also leads to another profile, which keeps it"}; !slices.Equal(rows, want) {
 			t.Errorf("the form lists %q, want %q", rows, want)
 		}
 	}

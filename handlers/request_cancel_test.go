@@ -22,7 +22,7 @@ func TestACancelIsConfirmedByTheUserID(t *testing.T) {
 		"":                      "Paste the User ID",
 		r.ID.String():           "ID of a deletion request",
 		p.Former[0].String():    "former User ID",
-		other.EffaceID.String(): "another profile",
+		other.EffaceID.String(): "not the User ID of this profile",
 		"ann":                   "not a User ID",
 	} {
 		b.post(cancelPath(r), confirmed(pasted)).refused(http.StatusUnprocessableEntity, sentence).holds("confirm", pasted)
@@ -69,7 +69,7 @@ func TestARequestWithoutAProfileIsCancelledByItsOwnID(t *testing.T) {
 	b := st.signedIn(erasure.Admin)
 	b.get(cancelPath(r)).want(http.StatusOK)
 	for pasted, sentence := range map[string]string{
-		"": "Paste the ID of this request", "u1": "not a request ID", other.ID.String(): "another request",
+		"": "Paste the ID of this request", "u1": "not a request ID", other.ID.String(): "not the ID of this request",
 	} {
 		b.post(cancelPath(r), confirmed(pasted)).refused(http.StatusUnprocessableEntity, sentence)
 	}

@@ -148,14 +148,14 @@ func Account(p Page, sessions []erasure.Session, f PasswordForm) templ.Component
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</section><form class=\"card narrow\" method=\"post\" action=\"/account/password\"><div class=\"card-header\"><h2 class=\"card-title\">Change the password</h2></div><div class=\"card-body\"><input type=\"text\" id=\"username\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<div class=\"card-footer\"><p class=\"mb-0\">Signing out ends all sessions of this account, on all devices.</p></div></section><form class=\"card narrow\" method=\"post\" action=\"/account/password\"><div class=\"card-header\"><h2 class=\"card-title\">Change the password</h2></div><div class=\"card-body\"><input type=\"text\" id=\"username\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.ResolveAttributeValue(p.Operator.Email)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 51, Col: 61}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account.templ`, Line: 54, Col: 61}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var6)
 			if templ_7745c5c3_Err != nil {

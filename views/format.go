@@ -21,6 +21,10 @@ func count(n int, noun string) string {
 	return number(n) + " " + noun + "s"
 }
 
+// backupsRead is said wherever destroyed keys are promised: of a backup Efface
+// knows nothing.
+const backupsRead = "Copies of the keyring in backups can, for the days that whoever runs this server keeps them."
+
 // stampText is a time to the second with its zone, as every page shows it.
 func (p Page) stampText(t time.Time) string {
 	return p.in(t).Format("2006-01-02 15:04:05 MST")

@@ -108,6 +108,39 @@ func TestEachProblemLeadsToItsInput(t *testing.T) {
 	}
 }
 
+// Whoever reads a request that is over is told of what is gone, not of a right
+// that they lack or of an erasure that never came.
+func TestARequestThatIsOverSaysWhatIsGone(t *testing.T) {
+	facts := func(role erasure.Role, state erasure.State) map[string]string {
+		r, held := pendingRequest(), map[string]string{}
+		r.State, r.Cancellable, r.Asked.Value, r.Reason = state, false, "", ""
+		render(t, views.Request(page(role), r, false)).Find("dl.facts > div").Each(func(_ int, fact *goquery.Selection) {
+			held[fact.Find("dt").Text()] = strings.TrimSpace(fact.Find("dd").Text())
+		})
+		return held
+	}
+	for _, role := range erasure.Roles {
+		held := facts(role, erasure.Completed)
+		if held["Identifier given"] != "Erased with the person" || held["Reason"] != "Erased with the person, if one was given" {
+			t.Errorf("of a completed request the role %s reads %q", role, held)
+		}
+		if held := facts(role, erasure.Cancelled); held["After the erasure"] != "" {
+			t.Errorf("of a cancelled request the role %s reads %q", role, held)
+		}
+	}
+	if held := facts(erasure.Staff, erasure.Cancelled); held["Reason"] != "Destroyed since the cancel, if one was given" {
+		t.Errorf("of a cancelled request staff reads %q", held)
+	}
+}
+
+func TestDestroyedKeysArePromisedWithWhatBackupsStillRead(t *testing.T) {
+	for _, name := range []string{"profile_delete", "request"} {
+		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "Copies of the keyring in backups") != 1 {
+			t.Errorf("%s says %q", name, text)
+		}
+	}
+}
+
 func TestNothingInAPageIsInline(t *testing.T) {
 	for name, c := range every() {
 		doc := render(t, c)

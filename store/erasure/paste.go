@@ -49,7 +49,7 @@ func MatchPaste(pasted string, current uuid.UUID, former []uuid.UUID) error {
 			return pasteError("That is a former User ID; copy the current one shown on this page and paste that.")
 		}
 	}
-	return pasteError("That is the User ID of another profile; check who is shown on this page, then paste the User ID shown here.")
+	return pasteError("That is not the User ID of this profile; copy the one shown on this page and paste it.")
 }
 
 func wrongPaste(s string) error {
@@ -76,7 +76,7 @@ func MatchRequestPaste(pasted string, id RequestID) error {
 		return pasteError("That is not a request ID; copy the whole ID of this request, which begins with er_, and paste it.")
 	}
 	if got != id {
-		return pasteError("That is the ID of another request; copy the ID of this one and paste it.")
+		return pasteError("That is not the ID of this request; copy the one shown on this page and paste it.")
 	}
 	return nil
 }
