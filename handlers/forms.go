@@ -26,16 +26,17 @@ func newChecker() *validator.Validate {
 
 // sentences say what to do about a field, by its name and the rule it breaks.
 var sentences = map[string]string{
-	"email required":    "Give the e-mail address.",
-	"email max":         "Give a shorter e-mail address.",
-	"password required": "Give the password.",
-	"current required":  "Give the current password.",
-	"role oneof":        "Choose a role.",
-	"name required":     "Give the key a name.",
-	"scope min":         "Choose at least one scope.",
-	"disabled oneof":    "Use the buttons of the page.",
-	"expires max":       "Give the days until the key expires in at most 5 digits.",
-	"expires number":    "Give the days until the key expires as a whole number, or leave it empty.",
+	"email required":      "Give the e-mail address.",
+	"email max":           "Give a shorter e-mail address.",
+	"password required":   "Give the password.",
+	"current required":    "Give the current password.",
+	"role oneof":          "Choose a role.",
+	"name required":       "Give the key a name.",
+	"scope min":           "Choose at least one scope.",
+	"disabled oneof":      "Use the buttons of the page.",
+	"expires containsany": "Give 1 or more days until the key expires, or leave it empty.",
+	"expires max":         "Give the days until the key expires in at most 5 digits.",
+	"expires number":      "Give the days until the key expires as a whole number, or leave it empty.",
 }
 
 // check returns what is wrong with a form's struct, a sentence a field.

@@ -27,7 +27,7 @@ func (s *Server) renderKeys(w http.ResponseWriter, r *http.Request, status int, 
 type keyInput struct {
 	Name    string          `form:"name" validate:"required"`
 	Scopes  []erasure.Scope `form:"scope" validate:"min=1"`
-	Expires string          `form:"expires" validate:"omitempty,number,max=5"`
+	Expires string          `form:"expires" validate:"omitempty,number,max=5,containsany=123456789"`
 }
 
 func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
@@ -37,7 +37,10 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	form := views.KeyForm{
 		Name:      strings.TrimSpace(r.PostForm.Get("name")),
 		AccountID: strings.TrimSpace(r.PostForm.Get("account_id")),
-		Expires:   strings.TrimSuffix(strings.TrimSpace(r.PostForm.Get("expires")), "d"),
+		Expires:   strings.TrimSpace(r.PostForm.Get("expires")),
+	}
+	if form.Expires != "d" {
+		form.Expires = strings.TrimSuffix(form.Expires, "d")
 	}
 	for _, scope := range r.PostForm["scope"] {
 		form.Scopes = append(form.Scopes, erasure.Scope(scope))

@@ -85,12 +85,16 @@ type roleInput struct {
 }
 
 func (s *Server) setRole(w http.ResponseWriter, r *http.Request) error {
-	return s.changeOperator(w, r, func(o erasure.Operator) (views.Problems, error) {
+	return s.changeOperator(w, r, func(o erasure.Operator) (notice string, ps views.Problems, err error) {
 		in := roleInput{erasure.Role(r.PostForm.Get("role"))}
 		if ps := check(in); ps != nil {
-			return ps, nil
+			return "", ps, nil
 		}
-		return nil, s.db.SetRole(r.Context(), actor(r), o.ID, in.Role)
+		notice = "The role is now " + string(in.Role) + ", and all sessions of this operator have ended."
+		if o.Role == in.Role {
+			notice = "The role is " + string(in.Role) + " already; nothing is changed."
+		}
+		return notice, nil, s.db.SetRole(r.Context(), actor(r), o.ID, in.Role)
 	})
 }
 
@@ -99,17 +103,22 @@ type disabledInput struct {
 }
 
 func (s *Server) setDisabled(w http.ResponseWriter, r *http.Request) error {
-	return s.changeOperator(w, r, func(o erasure.Operator) (views.Problems, error) {
+	return s.changeOperator(w, r, func(o erasure.Operator) (notice string, ps views.Problems, err error) {
 		in := disabledInput{r.PostForm.Get("disabled")}
 		if ps := check(in); ps != nil {
-			return ps, nil
+			return "", ps, nil
 		}
-		return nil, s.db.SetDisabled(r.Context(), actor(r), o.ID, in.Disabled == "yes")
+		notice = "The account is enabled."
+		if in.Disabled == "yes" {
+			notice = "The account is disabled, and all its sessions and one-time links have ended."
+		}
+		return notice, nil, s.db.SetDisabled(r.Context(), actor(r), o.ID, in.Disabled == "yes")
 	})
 }
 
 // changeOperator is what the forms of an operator's page have in common.
-func (s *Server) changeOperator(w http.ResponseWriter, r *http.Request, change func(erasure.Operator) (views.Problems, error)) error {
+// change returns the notice of what it did.
+func (s *Server) changeOperator(w http.ResponseWriter, r *http.Request, change func(erasure.Operator) (string, views.Problems, error)) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
@@ -117,7 +126,7 @@ func (s *Server) changeOperator(w http.ResponseWriter, r *http.Request, change f
 	if err != nil {
 		return err
 	}
-	ps, err := change(o)
+	notice, ps, err := change(o)
 	if ps == nil {
 		ps, _ = problems(err)
 	}
@@ -127,7 +136,7 @@ func (s *Server) changeOperator(w http.ResponseWriter, r *http.Request, change f
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/settings/operators/"+o.ID.String(), shown{notice: "The account is changed and its sessions have ended."})
+	return s.done(w, r, "/settings/operators/"+o.ID.String(), shown{notice: notice})
 }
 
 func (s *Server) resetPassword(w http.ResponseWriter, r *http.Request) error {

@@ -103,7 +103,8 @@ func TestAWrongKeyFormIsShownAgainWithWhatWasTyped(t *testing.T) {
 	for _, form := range []url.Values{
 		{}, {"name": {"crm"}}, {"scope": {"deletions:read"}}, {"name": {"crm"}, "scope": {"all"}}, {"name": {"crm"}, "scope": {"clevertap"}},
 		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"soon"}}, {"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"-1"}},
-		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"1.5"}},
+		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"1.5"}}, {"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"0"}},
+		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"00000"}}, {"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"d"}},
 		{"name": {"crm"}, "scope": {"deletions:read"}, "expires": {"999999"}}, {"name": {keys[0].Name}, "scope": {"deletions:read"}},
 	} {
 		a := b.post("/settings/keys", form).want(http.StatusUnprocessableEntity)
@@ -139,15 +140,21 @@ func TestAnAdminChangesAnotherOperator(t *testing.T) {
 	admin.get(page).want(http.StatusOK)
 
 	b := st.browserOf(bob)
+	admin.post(page+"/role", url.Values{"role": {"operator"}}).leadsTo(page)
+	admin.get(page).notice("The role is operator already")
+	b.get("/account").want(http.StatusOK)
 	admin.post(page+"/role", url.Values{"role": {"auditor"}}).leadsTo(page)
+	admin.get(page).notice("The role is now auditor, and all sessions of this operator have ended.")
 	b.get("/account").leadsTo("/login")
 	admin.post(page+"/role", url.Values{"role": {"owner"}}).want(http.StatusUnprocessableEntity)
 
 	b = st.browserOf(bob)
 	admin.post(page+"/disabled", url.Values{"disabled": {"yes"}}).leadsTo(page)
+	admin.get(page).notice("The account is disabled, and all its sessions")
 	b.get("/account").leadsTo("/login")
 	st.browser().login("bob@example.com", goodPassword).want(http.StatusUnauthorized)
 	admin.post(page+"/disabled", url.Values{"disabled": {"no"}}).leadsTo(page)
+	admin.get(page).notice("The account is enabled.")
 
 	admin.post(page+"/reset", nil).leadsTo(page)
 	link := strings.TrimPrefix(admin.get(page).find("#one-time-link").Text(), st.url)

@@ -741,7 +741,7 @@ func newKey(f KeyForm) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = field(input{Name: "expires", Label: "Expires after days (optional)", Value: f.Expires, MaxLength: 5, Problem: f.Problems.of("expires"), Hint: "Leave it empty for a key that stays until it is revoked."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field(input{Name: "expires", Label: "Expires after days (optional)", Value: f.Expires, MaxLength: 5, Problem: f.Problems.of("expires"), Hint: "1 or more. Leave it empty for a key that stays until it is revoked."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
