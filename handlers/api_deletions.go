@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
+	"slices"
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
@@ -15,16 +17,25 @@ type apiIdentifier struct {
 	Region string `json:"region"`
 }
 
-func (a apiIdentifier) identifier() (id erasure.Identifier, err error) {
+// identifier checks what a body names. A key that nobody has is refused and
+// not searched: "e-mail" would find nobody, which reads as if all was done.
+func (s *Server) identifier(ctx context.Context, a apiIdentifier) (id erasure.Identifier, err error) {
 	switch {
 	case a.Key == "":
-		return id, erasure.Errorf(erasure.CodeInvalid, "Give key, such as email.")
+		return id, erasure.Errorf(erasure.CodeInvalid, "Give key, such as email.").In("key")
 	case a.Value == "":
-		return id, erasure.Errorf(erasure.CodeInvalid, "Give value.")
+		return id, erasure.Errorf(erasure.CodeInvalid, "Give value.").In("value")
 	}
 	table, err := erasure.ParseTable(a.Table)
 	if err != nil {
 		return id, err
+	}
+	keys, err := s.db.KeyNames(ctx, table)
+	if err != nil {
+		return id, err
+	}
+	if !slices.Contains(keys, a.Key) {
+		return id, erasure.Errorf(erasure.CodeInvalid, "Give key as %s.", anyOf(keys)).In("key")
 	}
 	if err := erasure.CheckRegion(a.Region); err != nil {
 		return id, err
@@ -48,7 +59,7 @@ func (s *Server) createDeletion(w http.ResponseWriter, r *http.Request, key eras
 	if err != nil {
 		return err
 	}
-	id, err := asked.identifier()
+	id, err := s.identifier(r.Context(), asked.apiIdentifier)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
@@ -69,9 +70,24 @@ func setFilter(f *erasure.RequestFilter, name, value string) (err error) {
 
 func oneOf[T ~string](name string, value T, all []T) (T, error) {
 	if !slices.Contains(all, value) {
-		return "", erasure.Errorf(erasure.CodeInvalid, "Give %s as one of %v.", name, all)
+		return "", erasure.Errorf(erasure.CodeInvalid, "Give %s as %s.", name, anyOf(all)).In(name)
 	}
 	return value, nil
+}
+
+// anyOf names what there is to choose from.
+func anyOf[T ~string](all []T) string {
+	var b strings.Builder
+	for i, one := range all {
+		switch {
+		case i > 0 && i == len(all)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(one))
+	}
+	return b.String()
 }
 
 // parseMoment reads a time of RFC 3339 or a day in UTC, of which extra days
@@ -82,7 +98,7 @@ func parseMoment(name, value string, extra int) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, value)
 	if err != nil {
-		return t, erasure.Errorf(erasure.CodeInvalid, "Give %s as 2026-03-01 or 2026-03-01T09:00:00Z.", name)
+		return t, erasure.Errorf(erasure.CodeInvalid, "Give %s as 2026-03-01 or 2026-03-01T09:00:00Z.", name).In(name)
 	}
 	return t, nil
 }

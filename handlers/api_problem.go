@@ -17,6 +17,7 @@ type problem struct {
 	Title     string `json:"title"`
 	Status    int    `json:"status"`
 	Detail    string `json:"detail"`
+	Member    string `json:"member,omitzero"`  // of the body or query that it is about
 	Matches   int    `json:"matches,omitzero"` // how many profiles a shared identifier leads to
 	Reference string `json:"reference"`
 }
@@ -26,7 +27,7 @@ func refuseAPI(w http.ResponseWriter, err error, reference string) (known bool) 
 	status, sentence, known := wire.Classify(err)
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: sentence, Reference: reference}
 	if e, ok := errors.AsType[*erasure.Error](err); ok {
-		p.Matches = e.Matches
+		p.Member, p.Matches = e.Field, e.Matches
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="Efface"`)

@@ -148,6 +148,38 @@ func TestADeletionThatCannotBeIsAProblemOfItsOwn(t *testing.T) {
 	}
 }
 
+// A misspelt key would find nobody, which reads as if nothing were left to do.
+func TestAKeyThatNobodyHasIsRefusedWithThoseThatThereAre(t *testing.T) {
+	st := newSite(t)
+	storetest.Identify(t, st.db, "crm", "email", "ann@example.com", "loyalty_id", "7")
+	s := st.script(everyScope...)
+	for _, path := range []string{"/api/v1/deletions", "/api/v1/profiles/find"} {
+		p := s.call("POST", path, `{"key":"e-mail","value":"ann@example.com"}`).problem(http.StatusBadRequest).tree()
+		want := "Give key as efface_id, user_id, clevertap_id, anonymous_id, email, phone, fbp, ga_client_id or loyalty_id."
+		if p["member"] != "key" || p["detail"] != want {
+			t.Errorf("%s answers %v", path, p)
+		}
+		p = s.call("POST", path, `{"table":"group","key":"user_id","value":"1"}`).problem(http.StatusBadRequest).tree()
+		if want := "Give key as efface_id, group_id, email or phone."; p["detail"] != want {
+			t.Errorf("%s answers %v for a group", path, p)
+		}
+		if a := s.call("POST", path, `{"key":"loyalty_id","value":"7"}`); a.status > 299 {
+			t.Errorf("%s refuses a key that came with data: %s", path, a.body)
+		}
+	}
+}
+
+func TestAnOpenRequestIsReturnedAsItIs(t *testing.T) {
+	st := newSite(t)
+	storetest.Identify(t, st.db, "crm", "email", "ann@example.com")
+	s := st.script(everyScope...)
+	first := s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","reference":"T-1"}`).want(http.StatusAccepted)
+	again := s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","reference":"T-2","suppress":true}`).want(http.StatusAccepted)
+	if again.body != first.body {
+		t.Errorf("asked again it is %s, before %s", again.body, first.body)
+	}
+}
+
 func TestACancelAfterTheWindowIsAConflict(t *testing.T) {
 	st := newSite(t)
 	storetest.Identify(t, st.db, "crm", "email", "ann@example.com")
@@ -203,6 +235,10 @@ func TestTheListIsPagedAndFiltered(t *testing.T) {
 	}
 	for _, query := range []string{"state=gone", "origin=x", "from=yesterday", "to=1", "cursor=x", "stat=pending", "q=a&q=b", "q=%zz", "state="} {
 		s.call("GET", "/api/v1/deletions?"+query, "").problem(http.StatusBadRequest)
+	}
+	p := s.call("GET", "/api/v1/deletions?state=gone", "").problem(http.StatusBadRequest).tree()
+	if p["member"] != "state" || p["detail"] != "Give state as pending, in_progress, failed, completed or cancelled." {
+		t.Errorf("an unknown state is answered with %v", p)
 	}
 }
 
