@@ -59,9 +59,9 @@ func classify(err error) (a *answer, known bool) {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	v := visitOf(r)
 	a, known := classify(err)
-	if r.Context().Err() != nil && (known || errors.Is(err, context.Canceled)) {
-		v.gone = true // nobody is there to read an answer
-		return
+	if !known && r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		v.gone = true // whoever reads on learns that there was no answer
+		panic(http.ErrAbortHandler)
 	}
 	var limited *erasure.Limited
 	if errors.As(err, &limited) {
@@ -89,9 +89,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // render draws a page or a fragment whole before the first byte is sent, so
 // that a view that fails can still become an error page.
+// A client that sends nothing more may still read it.
 func render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
 	var b bytes.Buffer
-	if err := c.Render(r.Context(), &b); err != nil {
+	if err := c.Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("drawing a page: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

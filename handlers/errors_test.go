@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -127,9 +128,12 @@ func TestAPanicIsAPageAndItsValueStaysOutOfTheLog(t *testing.T) {
 
 func TestAClientThatWentAwayIsNoError(t *testing.T) {
 	st := newSite(t)
-	gone := make(chan struct{})
+	gone := make(chan struct{}, 1)
 	st.server.add(route{"GET", "/slow", public, noBody, false, func(w http.ResponseWriter, r *http.Request) error {
-		close(gone)
+		select {
+		case gone <- struct{}{}:
+		default:
+		}
 		<-r.Context().Done()
 		return r.Context().Err()
 	}})
@@ -142,10 +146,39 @@ func TestAClientThatWentAwayIsNoError(t *testing.T) {
 	if _, err := http.DefaultClient.Do(r); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+	// One that only stops sending reads on: what was refused is no empty 200.
+	st.server.add(route{"GET", "/refused", public, noBody, false, func(w http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		return errNoPage
+	}})
+	for path, want := range map[string]string{"/slow": "", "/refused": "HTTP/1.1 404"} {
+		if got := st.halfClosed(path); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: who closed one half reads %q", path, got)
+		}
+	}
 	st.browser().get("/healthz").want(http.StatusOK)
 	if strings.Contains(st.log.String(), "level=ERROR") {
 		t.Errorf("the log says %s", st.log)
 	}
+}
+
+// halfClosed asks for a page on a connection that sends nothing more.
+func (st *site) halfClosed(path string) string {
+	st.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(st.url, "http://"))
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", path)
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		st.t.Fatal(err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestTheLogNamesRoutesAndNothingPersonal(t *testing.T) {
