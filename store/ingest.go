@@ -143,7 +143,7 @@ func (t *tx) ingest(p part) (Outcome, error) {
 	if err != nil {
 		return Refused, err
 	}
-	if len(previous) > 0 {
+	if len(previous) > 0 && len(previous) == len(p.previous) { // no reading of it is suppressed
 		if err := t.joinAlias(&r, previous); err != nil {
 			return Refused, err
 		}

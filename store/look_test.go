@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -16,7 +14,8 @@ func TestEachLookIsLogged(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 2)
 	r := storetest.Requested(t, d.DB, "user_id", "u1")
-	ann := erasure.Actor{Kind: erasure.ByOperator, ID: uuid.New()}
+	operatorOf(t, d.DB, "admin@example.com", erasure.Admin)
+	ann := operatorOf(t, d.DB, "ann@example.com", erasure.Staff)
 	looks := func() (n int) {
 		for _, e := range storetest.CheckLog(t, d.dir) {
 			if e.Kind == erasure.ProfileViewed {
@@ -40,6 +39,13 @@ func TestEachLookIsLogged(t *testing.T) {
 	must(t, second(d.Request(t.Context(), r.ID)))
 	if looks() != 2 {
 		t.Error("what opens nothing is logged as a look")
+	}
+	must(t, d.SetDisabled(t.Context(), erasure.System, ann.ID, true))
+	if p, err := d.Profile(t.Context(), ann, *r.EffaceID); erasure.CodeOf(err) != erasure.CodeForbidden || len(p.Identifiers) > 0 {
+		t.Errorf("whose account is disabled sees %+v, %v", p, err)
+	}
+	if r, err := d.RequestDetails(t.Context(), ann, r.ID); erasure.CodeOf(err) != erasure.CodeForbidden || r.Asked.Value != "" {
+		t.Errorf("whose account is disabled sees %+v, %v", r, err)
 	}
 }
 

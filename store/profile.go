@@ -100,6 +100,9 @@ func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) e
 		return nil
 	}
 	return db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
 		for _, l := range looks {
 			t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, l.efface.String(), l.key)
 		}

@@ -89,6 +89,9 @@ func (db *DB) RequestDetails(ctx context.Context, actor erasure.Actor, id erasur
 		return r.Request, err
 	}
 	err = db.write(ctx, func(t *tx) error {
+		if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
 		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor, Request: &r.ID}, subjectOf(r), k)
 		return nil
 	})

@@ -11,7 +11,7 @@ import (
 // stands refuses an actor who may no longer do what they ask for: an operator
 // who was disabled or lost the role, a key that was revoked or has expired.
 // Both were checked when the request came in, but its body may take a minute
-// to arrive, so each change checks them again in its own commit. The terminal
+// to arrive, so each change and each look checks them again in its own commit. The terminal
 // and Efface itself have no right that could end.
 func (t *tx) stands(actor erasure.Actor, roles ...erasure.Role) error {
 	switch actor.Kind {

@@ -71,6 +71,7 @@ var merges = behaviours{
 		Tell(t, d.DB, ingest.Call{Kind: ingest.Alias, Table: erasure.User, Source: "shop", PreviousID: "u1",
 			Identifiers: Identifiers("user_id", "u3")})
 		d.found(t, 0, "user_id", "u1")
+		d.found(t, 0, "anonymous_id", "u1")
 	},
 	"what is suppressed is told of nobody else": func(t *testing.T, d trial) {
 		Identify(t, d.DB, "shop", "user_id", "ann", "email", "ann@example.com", "phone", "+49301234567")
