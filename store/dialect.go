@@ -7,7 +7,11 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
-// What must differ between SQLite and another database stands in this file.
+// What opens the database stands in this file and is SQLite's own. So are, in
+// the files that use them: the savepoints, BEGIN IMMEDIATE and AutoCommit of
+// writer.go, LastInsertId in tx.go, and the error codes of files.go and
+// explain.go, and how migrations/ lays out the tables. All other statements keep
+// to what PostgreSQL speaks too.
 
 // openWrites opens the pool of the one connection that writes, and makes the
 // file where there is none.
@@ -18,15 +22,5 @@ func openWrites(path string) (*sql.DB, error) {
 	if err := os.Chmod(path, 0o600); err != nil { // of a copy that somebody put back
 		return nil, err
 	}
-	return openPool(path, seal.DSNOptions{CacheKiB: 64 << 10}, 1)
-}
-
-func openPool(path string, o seal.DSNOptions, connections int) (*sql.DB, error) {
-	pool, err := sql.Open(seal.Driver, seal.DSN(path, o))
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return pool, nil
+	return seal.OpenPool(path, seal.DSNOptions{CacheKiB: 64 << 10}, 1)
 }

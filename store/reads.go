@@ -20,7 +20,7 @@ type reads struct {
 const readers = 8
 
 func openReads(path string) (*reads, error) {
-	pool, err := openPool(path, seal.DSNOptions{QueryOnly: true, CacheKiB: 16 << 10}, readers)
+	pool, err := seal.OpenPool(path, seal.DSNOptions{QueryOnly: true, CacheKiB: 16 << 10}, readers)
 	if err != nil {
 		return nil, err
 	}

@@ -274,7 +274,7 @@ func TestTruncateIsBusyWhileAReaderIsOpen(t *testing.T) {
 // openReader holds a read transaction open, as another program may.
 func openReader(t *testing.T, k *Keyring) (release func()) {
 	t.Helper()
-	db, err := openPool(k.path, DSNOptions{QueryOnly: true}, 1)
+	db, err := OpenPool(k.path, DSNOptions{QueryOnly: true}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

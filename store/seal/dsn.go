@@ -75,3 +75,14 @@ func DSN(path string, o DSNOptions) string {
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
+
+// OpenPool opens path with a number of connections that stay open.
+func OpenPool(path string, o DSNOptions, connections int) (*sql.DB, error) {
+	db, err := sql.Open(Driver, DSN(path, o))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}

@@ -73,29 +73,19 @@ func OpenKeyring(path string, m Master, storeID [16]byte) (*Keyring, error) {
 
 func (k *Keyring) open() error {
 	var err error
-	if k.write, err = openPool(k.path, DSNOptions{}, 1); err != nil {
+	if k.write, err = OpenPool(k.path, DSNOptions{}, 1); err != nil {
 		return err
 	}
 	if _, err = k.write.Exec(schema); err != nil {
 		return err
 	}
-	if k.truncate, err = openPool(k.path, DSNOptions{BusyTimeout: truncateWait}, 1); err != nil {
+	if k.truncate, err = OpenPool(k.path, DSNOptions{BusyTimeout: truncateWait}, 1); err != nil {
 		return err
 	}
-	if k.reads, err = openPool(k.path, DSNOptions{QueryOnly: true}, readConnections); err != nil {
+	if k.reads, err = OpenPool(k.path, DSNOptions{QueryOnly: true}, readConnections); err != nil {
 		return err
 	}
 	return k.prepare()
-}
-
-func openPool(path string, o DSNOptions, connections int) (*sql.DB, error) {
-	db, err := sql.Open(Driver, DSN(path, o))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
 }
 
 func (k *Keyring) prepare() error {

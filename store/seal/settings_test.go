@@ -68,7 +68,7 @@ func TestDSNOpensAnyPath(t *testing.T) {
 	if err := CreateFile(path); err != nil {
 		t.Fatal(err)
 	}
-	db, err := openPool(path, DSNOptions{CacheKiB: 512}, 1)
+	db, err := OpenPool(path, DSNOptions{CacheKiB: 512}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestDSNOpensAnyPath(t *testing.T) {
 }
 
 func TestDSNNeverMakesAFile(t *testing.T) {
-	db, err := openPool(filepath.Join(t.TempDir(), "none.db"), DSNOptions{}, 1)
+	db, err := OpenPool(filepath.Join(t.TempDir(), "none.db"), DSNOptions{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestTransactionsBeginAsWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	other, err := openPool(k.path, DSNOptions{BusyTimeout: 1e6}, 1)
+	other, err := OpenPool(k.path, DSNOptions{BusyTimeout: 1e6}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
