@@ -29,7 +29,8 @@ type NewKey struct {
 	Expires   time.Duration // from now; zero is never
 }
 
-func (n NewKey) check() error {
+// Check says what is wrong with a key before it is made.
+func (n NewKey) Check() error {
 	switch {
 	case n.Name == "" || utf8.RuneCountInString(n.Name) > nameLength || !plain(n.Name):
 		return erasure.Errorf(erasure.CodeInvalid, "Give the key a name of 1 to %d visible characters.", nameLength).In("name")
@@ -64,7 +65,7 @@ func plain(s string) bool {
 // CreateKey makes an API key. token is the key itself, which nothing can show
 // again.
 func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (token string, k erasure.APIKey, err error) {
-	if err := n.check(); err != nil {
+	if err := n.Check(); err != nil {
 		return "", k, err
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
@@ -192,7 +193,7 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 				WHERE revoked_at = 0 AND (id = $2 OR name = $3) ORDER BY id = $2 DESC LIMIT 1) RETURNING id`,
 			t.now.UnixMilli(), id[:], nameOrID).Scan(scan16(&revoked))
 		if errors.Is(err, sql.ErrNoRows) {
-			return errNoSuchKey
+			return t.notRevocable(id, nameOrID)
 		}
 		if err != nil {
 			return fmt.Errorf("revoking an API key: %w", err)
@@ -200,4 +201,19 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 		t.log(erasure.Entry{Kind: erasure.KeyRevoked, Actor: actor, Target: &revoked})
 		return nil
 	})
+}
+
+// notRevocable says why no live key has that id or name.
+func (t *tx) notRevocable(id uuid.UUID, nameOrID string) error {
+	var called string
+	var at time.Time
+	err := t.row(`SELECT name, revoked_at FROM api_keys WHERE id = $1 OR name = $2 ORDER BY id = $1 DESC, revoked_at DESC LIMIT 1`,
+		id[:], nameOrID).Scan(&called, scanTime(&at))
+	if errors.Is(err, sql.ErrNoRows) {
+		return errNoSuchKey
+	}
+	if err != nil {
+		return fmt.Errorf("looking for a revoked API key: %w", err)
+	}
+	return erasure.Errorf(erasure.CodeNotFound, "The key %s was revoked already, at %s UTC.", called, at.Format(time.DateTime))
 }

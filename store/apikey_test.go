@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -50,7 +52,11 @@ func TestAKeyEndsWhenRevokedOrExpired(t *testing.T) {
 		if err := db.RevokeKey(t.Context(), erasure.System, which); err != nil {
 			t.Fatal(err)
 		}
-		storetest.WantCode(t, db.RevokeKey(t.Context(), erasure.System, which), erasure.CodeNotFound)
+		err := db.RevokeKey(t.Context(), erasure.System, which)
+		storetest.WantCode(t, err, erasure.CodeNotFound)
+		if want := clock.Now().Wall.UTC().Format(time.DateTime); !strings.Contains(err.Error(), "revoked already, at "+want+" UTC") {
+			t.Errorf("a second time the key %s is refused with %v", which, err)
+		}
 	}
 	if _, err := db.KeyByToken(t.Context(), expiring); err != nil {
 		t.Error(err)
@@ -159,4 +165,23 @@ func TestTheLastUseOfAKeyIsNotedToTheMinute(t *testing.T) {
 	clock.Advance(time.Second)
 	use()
 	wantUsed(storetest.Start.Add(time.Minute))
+}
+
+func TestAUseThatCouldNotBeNotedWaitsForTheNextTime(t *testing.T) {
+	db := storetest.Open(t)
+	token, _ := newKey(t, db, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}})
+	if _, err := db.KeyByToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := db.FlushKeyUse(ended); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	if err := db.FlushKeyUse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if keys, _, err := db.Keys(t.Context()); err != nil || keys[0].LastUsed.IsZero() {
+		t.Errorf("the key's last use is %v, %v", keys, err)
+	}
 }

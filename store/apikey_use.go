@@ -39,14 +39,25 @@ func (u *keyUse) take() map[uuid.UUID]time.Time {
 	return at
 }
 
+// putBack keeps what was taken and not written for the next time.
+func (u *keyUse) putBack(at map[uuid.UUID]time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for id, later := range u.at {
+		at[id] = later
+	}
+	u.at = at
+}
+
 // FlushKeyUse writes when keys were last used. The sweeper calls it once
-// a minute and at its end; nothing is written where no key was.
+// a minute and at its end; nothing is written where no key was, and what can't
+// be written waits for the next call.
 func (db *DB) FlushKeyUse(ctx context.Context) error {
 	at := db.used.take()
 	if len(at) == 0 {
 		return nil
 	}
-	return db.write(ctx, func(t *tx) error {
+	err := db.write(ctx, func(t *tx) error {
 		for id, used := range at {
 			_, err := t.exec(`UPDATE api_keys SET last_used = $1 WHERE id = $2 AND last_used < $3`,
 				used.UnixMilli(), id[:], used.UnixMilli())
@@ -56,4 +67,8 @@ func (db *DB) FlushKeyUse(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		db.used.putBack(at)
+	}
+	return err
 }

@@ -31,9 +31,15 @@ type NewOperator struct {
 
 // CreateOperator makes an account. An e-mail address can have one only.
 func (db *DB) CreateOperator(ctx context.Context, actor erasure.Actor, n NewOperator) (o erasure.Operator, err error) {
-	n, hash, err := n.check(ctx)
+	n, err = n.cleaned()
 	if err != nil {
 		return o, err
+	}
+	hash := ""
+	if n.Password != "" {
+		if hash, err = hashPassword(ctx, n.Password); err != nil {
+			return o, err
+		}
 	}
 	err = db.write(ctx, func(t *tx) error {
 		if err := t.stands(actor, erasure.Admin); err != nil {
@@ -45,18 +51,20 @@ func (db *DB) CreateOperator(ctx context.Context, actor erasure.Actor, n NewOper
 	return o, err
 }
 
-func (n NewOperator) check(ctx context.Context) (checked NewOperator, hash string, err error) {
+// Check says what is wrong with an account before it is made.
+func (n NewOperator) Check() error {
+	_, err := n.cleaned()
+	return err
+}
+
+func (n NewOperator) cleaned() (_ NewOperator, err error) {
 	if n.Role, err = parseRole(n.Role); err != nil {
-		return n, "", err
+		return n, err
 	}
 	if n.Email, err = accountEmail(n.Email); err != nil || n.Password == "" {
-		return n, "", err
+		return n, err
 	}
-	if err := erasure.CheckPassword(n.Email, n.Password); err != nil {
-		return n, "", err
-	}
-	hash, err = hashPassword(ctx, n.Password)
-	return n, hash, err
+	return n, erasure.CheckPassword(n.Email, n.Password)
 }
 
 func (t *tx) createOperator(actor erasure.Actor, n NewOperator, hash string) (erasure.Operator, error) {
