@@ -27,11 +27,8 @@ type CSVReader struct {
 	in      *input
 	source  string
 	table   erasure.Table
-	columns []column
+	columns []Column
 }
-
-// column is an identifier where it has a key, else a trait.
-type column struct{ name, key string }
 
 // CSV begins to read a file, packed with gzip or not. Its error, an
 // [erasure.Error] where the file is at fault, refuses the file as a whole.
@@ -82,16 +79,17 @@ func (c *CSVReader) call(fields []string) (Call, error) {
 		if err := checkText(field); err != nil {
 			return Call{}, err
 		}
-		if key := c.columns[i].key; key != "" {
+		if key := c.columns[i].Key; key != "" {
 			if err := g.add(key, field); err != nil {
 				return Call{}, err
 			}
 		} else if field != "" {
+			c.columns[i].see(field)
 			v, err := jsontext.AppendQuote(nil, field)
 			if err != nil {
 				return Call{}, err
 			}
-			traits[c.columns[i].name] = v
+			traits[c.columns[i].Name] = v
 		}
 	}
 	if len(g.ids) == 0 {
@@ -120,7 +118,7 @@ func (c *CSVReader) rowID(fields []string) string {
 	var pairs []string
 	for i, field := range fields {
 		if field != "" {
-			pairs = append(pairs, string(appendParts(nil, c.columns[i].key, c.columns[i].name, field)))
+			pairs = append(pairs, string(appendParts(nil, c.columns[i].Key, c.columns[i].Name, field)))
 		}
 	}
 	slices.Sort(pairs)

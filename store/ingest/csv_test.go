@@ -100,6 +100,26 @@ func TestColumnsNamedLikeKeysAreIdentifiers(t *testing.T) {
 	}
 }
 
+func TestATraitThatLooksLikeAnIdentifierSuggestsItsKey(t *testing.T) {
+	const header = "User_ID,E-Mail,Mobile,User ID,hub,contact,city,tel"
+	r, err := CSV(strings.NewReader(header+"\n1,,,,,,,\n2,x,y,z,bob@example.com,ann@example.com,Wien,\n3,,,,,,ann@example.com,\n"),
+		CSVOptions{Keys: map[string]string{"hub": "hubspot_user_id", "tel": "phone"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(r); len(got.calls) != 3 {
+		t.Fatalf("got %v", got)
+	}
+	var got []string
+	for _, c := range r.Columns() {
+		got = append(got, c.Name+" "+c.Key+"/"+c.Suggests)
+	}
+	want := []string{"User_ID user_id/", "E-Mail /email", "Mobile /phone", "User ID /user_id", "hub hubspot_user_id/", "contact /email", "city /", "tel phone/"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the columns are %q", got)
+	}
+}
+
 func TestEveryWayToWriteACSVFileReadsTheSame(t *testing.T) {
 	const plain = "user_id,note\n1,\"a, \"\"b\"\"\nc\"\n2,\n"
 	want := readCSV(t, plain, CSVOptions{})
@@ -133,6 +153,7 @@ func TestAFileThatCannotBeReadIsRefusedWithASentence(t *testing.T) {
 		"no identifier":     "first_name,last_name\nAnn,Lee\n",
 		"semicolons":        "user_id;email\n1;ann@example.com\n",
 		"UTF-16":            "\xff\xfeu\x00s\x00",
+		"a program":         "\x7fELF\x02\x01\x01\x00\"",
 		"header not UTF-8":  "user_id,stra\xdfe\n",
 		"unclosed header":   "user_id,\"email\n1,2\n",
 		"CR alone":          "user_id,email\r1,ann@example.com\r",

@@ -12,7 +12,7 @@ import (
 
 // header reads the names of the columns. Its sentences name columns by number:
 // the first line of a file without a header is somebody's data.
-func (in *input) header(table erasure.Table, keys map[string]string) ([]column, error) {
+func (in *input) header(table erasure.Table, keys map[string]string) ([]Column, error) {
 	_, names, err := in.row()
 	var bad *LineError
 	switch {
@@ -51,7 +51,7 @@ func checkNames(names []string) error {
 
 // assignKeys makes identifiers of the columns that are named like a key of the
 // table, in any letter case, and of those that keys names.
-func assignKeys(table erasure.Table, names []string, keys map[string]string) ([]column, error) {
+func assignKeys(table erasure.Table, names []string, keys map[string]string) ([]Column, error) {
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		if err := erasure.CheckKeyName(keys[name]); err != nil {
 			return nil, err
@@ -60,14 +60,17 @@ func assignKeys(table erasure.Table, names []string, keys map[string]string) ([]
 			return nil, refuse("Add the column %q, which --key names, or leave that --key out.", name)
 		}
 	}
-	columns := make([]column, len(names))
+	columns := make([]Column, len(names))
 	found := false
 	for i, name := range names {
-		columns[i] = column{name: name, key: keys[name]}
-		if k := erasure.KeyOf(table, strings.ToLower(name)); columns[i].key == "" && k.Known {
-			columns[i].key = k.Name
+		columns[i] = Column{Name: name, Key: keys[name]}
+		if k := erasure.KeyOf(table, strings.ToLower(name)); columns[i].Key == "" && k.Known {
+			columns[i].Key = k.Name
 		}
-		found = found || columns[i].key != ""
+		if columns[i].Key == "" {
+			columns[i].Suggests = suggestedBy(table, name)
+		}
+		found = found || columns[i].Key != ""
 	}
 	if !found {
 		return nil, noIdentifier(table, names)

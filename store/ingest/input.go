@@ -46,7 +46,18 @@ func newInput(r io.Reader) (*input, error) {
 	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
 		return nil, refuse("Save the file as UTF-8; it is UTF-16.")
 	}
+	if in.isBinary() {
+		return nil, refuse("The file is no CSV or NDJSON text; choose one that is, or save it as CSV in UTF-8.")
+	}
 	return in, nil
+}
+
+// isBinary reports whether a program or a spreadsheet was named by mistake:
+// text has no NUL. Further down one may be a slip, which costs its line alone.
+func (in *input) isBinary() bool {
+	head, _ := in.br.Peek(in.br.Buffered())
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	return bytes.IndexByte(first, 0) >= 0
 }
 
 // failed puts a read error into words. What was cut off cannot be told from
@@ -58,7 +69,7 @@ func (in *input) failed(err error) error {
 		return io.EOF
 	case in.packed && errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt),
 		errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
-		return refuse("The gzip file is cut off or damaged after line %d; fetch it again and repeat the import.", in.line)
+		return refuse("The gzip file is cut off or damaged after line %d; fetch the file again.", in.line)
 	}
 	return fmt.Errorf("read after line %d: %w", in.line, err)
 }
