@@ -13,18 +13,19 @@ import (
 
 func TestKeyCreatePrintsTheKeyAlone(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join(t.TempDir(), "data")
+	data := newStore(t)
 	e := must(t, "key", "create", "--data", data, "--name", "crm", "--scope", "customerlabs,deletions:read", "--expires", "90d")
 	if !regexp.MustCompile(`^efk_\S{43}\n$`).MatchString(e.stdout) {
 		t.Errorf("stdout holds %q", e.stdout)
 	}
 	efface(t, "", "key", "create", "--data", data, "--name", "crm", "--scope", "profiles:read").refused(t, "another name")
-	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").refused(t, "customerlabs, deletions:write")
+	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").misused(t, "customerlabs, deletions:write")
 	if e := must(t, "key", "list", "--data", data); !strings.Contains(e.stdout, "crm") || strings.Contains(e.stdout, "efk_") {
 		t.Errorf("the list is %q", e.stdout)
 	}
 	must(t, "key", "revoke", "--data", data, "crm")
-	efface(t, "", "key", "revoke", "--data", data, "crm").refused(t, "no such key to revoke")
+	efface(t, "", "key", "revoke", "--data", data, "crm").refused(t, "The key crm was revoked already, at 20")
+	efface(t, "", "key", "revoke", "--data", data, "other").refused(t, "no such key to revoke")
 }
 
 func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
@@ -35,7 +36,7 @@ func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
 		t.Errorf("stdout holds %q", e.stdout)
 	}
 	args := []string{"operator", "create", "--data", data, "--email", "bob@example.com", "--role", "auditor", "--password-stdin"}
-	efface(t, "short\n", args...).refused(t, "15")
+	efface(t, "short\n", args...).misused(t, "15")
 	if e := efface(t, "three plain green bottles\n", args...); e.code != 0 || e.stdout != "" {
 		t.Errorf("create ended with %d: %s%s", e.code, e.stdout, e.stderr)
 	}
@@ -44,7 +45,7 @@ func TestOperatorsAreMadeWithAPasswordOrALink(t *testing.T) {
 	must(t, "operator", "reset-password", "--data", data, "ann@example.com")
 	efface(t, "", "operator", "reset-password", "--data", data, "bob@example.com").refused(t, "Enable the account")
 	efface(t, "", "operator", "disable", "--data", data, "ann@example.com").refused(t, "last active")
-	efface(t, "", "operator", "disable", "--data", data, "--email", "bob@example.com", "ann@example.com").refused(t, "Name one account")
+	efface(t, "", "operator", "disable", "--data", data, "--email", "bob@example.com", "ann@example.com").misused(t, "Name one account")
 	if e := must(t, "operator", "list", "--data", data); !strings.Contains(e.stdout, "bob@example.com") || !strings.Contains(e.stdout, "disabled") {
 		t.Errorf("the list is %q", e.stdout)
 	}

@@ -19,6 +19,8 @@ type demoCommand struct {
 	Data   string `help:"Directory of the demo store." default:"./demo" placeholder:"DIR"`
 	Listen string `help:"Address to listen on." default:"${listen}" placeholder:"ADDR"`
 	People int    `help:"How many made people a new demo store is filled with." default:"10000" placeholder:"N"`
+
+	CancelWindow span `help:"For how long a new request may be cancelled." default:"${cancel_window}" placeholder:"DURATION"`
 }
 
 const (
@@ -33,7 +35,7 @@ const (
 
 // Run implements the command.
 func (c *demoCommand) Run(ctx context.Context, p program, k *kong.Kong, all *cli) error {
-	all.Serve.Data, all.Serve.Listen = c.Data, c.Listen // the rest is serve's defaults
+	all.Serve.Data, all.Serve.Listen, all.Serve.CancelWindow = c.Data, c.Listen, c.CancelWindow // the rest is serve's defaults
 	serve := &all.Serve
 	if p.assets() == nil {
 		if err := c.prepare(ctx, p, serve); err != nil {
@@ -52,7 +54,7 @@ func (c *demoCommand) Run(ctx context.Context, p program, k *kong.Kong, all *cli
 // prepare fills a new store. A filling that was broken off goes on.
 func (c *demoCommand) prepare(ctx context.Context, p program, serve *serveCommand) error {
 	if c.People < 0 || c.People > maxPeople {
-		return erasure.Errorf(erasure.CodeInvalid, "Give --people as a number from 0 to %s.", thousands(maxPeople))
+		return misuse{erasure.Errorf(erasure.CodeInvalid, "Give --people as a number from 0 to %s.", thousands(maxPeople))}
 	}
 	mark := filepath.Join(c.Data, demoMark)
 	state, err := os.ReadFile(mark)

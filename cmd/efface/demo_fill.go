@@ -85,12 +85,12 @@ func fillFrom(ctx context.Context, p program, db *store.DB, name, source string,
 	}
 	defer file.Close()
 	counted := &countingReader{r: file}
-	next, err := (&importCommand{File: name, Source: source}).reader(counted)
+	calls, err := (&importCommand{File: name, Source: source}).reader(counted)
 	if err != nil {
 		return err
 	}
 	im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, 0, counted)}
-	s, err := im.run(ctx, next)
+	s, err := im.run(ctx, calls)
 	im.progress.clear()
 	if err == nil && s.refused > 0 {
 		err = fmt.Errorf("%d lines of the demo's own data were refused", s.refused)

@@ -26,22 +26,26 @@ type importCommand struct {
 
 // Run implements the command.
 func (c *importCommand) Run(ctx context.Context, p program) error {
+	if err := c.check(); err != nil {
+		return misuse{err}
+	}
 	file, size, err := c.open(p.stdin)
 	if err != nil {
-		return err
+		return misuse{err}
 	}
 	defer file.Close()
 	counted := &countingReader{r: file}
-	next, err := c.reader(counted)
+	calls, err := c.reader(counted)
 	if err != nil {
 		return fileError(c.File, err)
 	}
-	return c.with(ctx, func(db *store.DB) error {
+	return p.withNew(ctx, c.storeFlags, func(db *store.DB) error {
 		if err := p.fixRegion(ctx, db, c.PhoneRegion); err != nil {
 			return err
 		}
 		im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, size, counted)}
-		s, err := im.run(ctx, next)
+		im.columns, _ = calls.(*ingest.CSVReader)
+		s, err := im.run(ctx, calls)
 		im.progress.clear()
 		fmt.Fprintln(p.stderr, s)
 		if err != nil {
@@ -52,6 +56,25 @@ func (c *importCommand) Run(ctx context.Context, p program) error {
 		}
 		return nil
 	})
+}
+
+// check looks at what the command line says before anything is made.
+func (c *importCommand) check() error {
+	if c.Format != "" && c.Format != ingest.FormatCSV && c.Format != ingest.FormatNDJSON {
+		return erasure.Errorf(erasure.CodeInvalid, "Choose the format csv or ndjson.")
+	}
+	if err := ingest.CheckSource(c.Source); err != nil {
+		return err
+	}
+	if _, err := erasure.ParseTable(c.Table); err != nil {
+		return err
+	}
+	for _, key := range c.Key {
+		if err := erasure.CheckKeyName(key); err != nil {
+			return err
+		}
+	}
+	return erasure.CheckRegion(c.PhoneRegion)
 }
 
 func (c *importCommand) open(stdin io.Reader) (io.ReadCloser, int64, error) {
@@ -89,52 +112,38 @@ func stopped(name string, err error) error {
 	var known *erasure.Error
 	switch {
 	case errors.Is(err, context.Canceled):
-		return erasure.Errorf(erasure.CodeInvalid, "The import was stopped; run it again to finish it, nothing is added twice.")
+		return erasure.Errorf(erasure.CodeInvalid, "The import was stopped. Run it again to finish it: what was stored is not stored twice.")
 	case errors.As(err, &known):
-		return erasure.Errorf(known.Code, "%s Run the import again then, nothing is added twice.", known.Sentence)
+		return erasure.Errorf(known.Code, "%s Then run the import again: what was stored is not stored twice.", known.Sentence)
 	}
 	return fileError(name, err)
 }
 
 // reader chooses how the file is read.
-func (c *importCommand) reader(r io.Reader) (nextCall, error) {
+func (c *importCommand) reader(r io.Reader) (callReader, error) {
 	table, err := erasure.ParseTable(c.Table)
 	if err != nil {
 		return nil, err
 	}
-	format, r, err := c.formatOf(r)
-	if err != nil {
-		return nil, err
-	}
+	format, r := c.formatOf(r)
 	if format == ingest.FormatCSV {
-		rows, err := ingest.CSV(r, ingest.CSVOptions{Source: c.Source, Table: table, Keys: c.Key})
-		if err != nil {
-			return nil, err
-		}
-		return rows.Next, nil
+		return ingest.CSV(r, ingest.CSVOptions{Source: c.Source, Table: table, Keys: c.Key})
 	}
 	if len(c.Key) > 0 || c.Table != "" {
 		return nil, erasure.Errorf(erasure.CodeInvalid, "Leave out --key and --table; they are for CSV files, and an NDJSON line says both itself.")
 	}
-	lines, err := ingest.NDJSON(r, ingest.NDJSONOptions{Source: c.Source})
-	if err != nil {
-		return nil, err
-	}
-	return lines.Next, nil
+	return ingest.NDJSON(r, ingest.NDJSONOptions{Source: c.Source})
 }
 
-func (c *importCommand) formatOf(r io.Reader) (ingest.Format, io.Reader, error) {
+func (c *importCommand) formatOf(r io.Reader) (ingest.Format, io.Reader) {
 	name := strings.TrimSuffix(strings.ToLower(c.File), ".gz")
 	switch {
-	case c.Format == ingest.FormatCSV, c.Format == ingest.FormatNDJSON:
-		return c.Format, r, nil
 	case c.Format != "":
-		return "", nil, erasure.Errorf(erasure.CodeInvalid, "Choose the format csv or ndjson.")
+		return c.Format, r
 	case strings.HasSuffix(name, ".csv"):
-		return ingest.FormatCSV, r, nil
+		return ingest.FormatCSV, r
 	case strings.HasSuffix(name, ".ndjson"), strings.HasSuffix(name, ".jsonl"):
-		return ingest.FormatNDJSON, r, nil
+		return ingest.FormatNDJSON, r
 	}
-	format, r := ingest.Detect(r)
-	return format, r, nil
+	return ingest.Detect(r)
 }

@@ -10,6 +10,17 @@ import (
 	"testing"
 )
 
+// summary is what an import says from its summary on.
+func (e ended) summary() string {
+	lines := strings.SplitAfter(e.stderr, "\n")
+	for i, line := range lines {
+		if strings.Contains(line, " added, ") {
+			return strings.Join(lines[i:], "")
+		}
+	}
+	return ""
+}
+
 // sscan reads the numbers of a summary.
 func sscan(summary string, counts ...*int) (int, error) {
 	words := []string{"added", "seen before"}
@@ -25,10 +36,10 @@ func sscan(summary string, counts ...*int) (int, error) {
 func TestImportRunAgainAddsNothing(t *testing.T) {
 	t.Parallel()
 	data, file := filepath.Join(t.TempDir(), "data"), people(t, 1200)
-	if e := must(t, "import", "--data", data, "--phone-region", "AT", file); !strings.HasPrefix(e.stderr, "1,200 added, 0 seen before, 0 suppressed, 0 refused") {
+	if e := must(t, "import", "--data", data, "--phone-region", "AT", file); !strings.HasPrefix(e.summary(), "1,200 added, 0 seen before, 0 suppressed, 0 refused") {
 		t.Errorf("the first import says %q", e.stderr)
 	}
-	if e := must(t, "import", "--data", data, file); !strings.HasPrefix(e.stderr, "0 added, 1,200 seen before") {
+	if e := must(t, "import", "--data", data, file); !strings.HasPrefix(e.summary(), "0 added, 1,200 seen before") {
 		t.Errorf("the second import says %q", e.stderr)
 	}
 }
@@ -44,13 +55,13 @@ func TestImportRefusesBadLinesByNumberAndGoesOn(t *testing.T) {
 		"u6,nul\x00@example.com,Wien\r\n" + // line 7
 		"u7,ann@exa\"mple.com,Wien\r\n" + // line 8
 		"u8,last@example.com,Graz\r\n"
-	data := filepath.Join(t.TempDir(), "data")
+	data := newStore(t)
 	e := efface(t, csv, "import", "--data", data, "--phone-region", "AT", "-")
 	lines := strings.Split(strings.TrimSpace(e.stderr), "\n")
-	if e.code != exitFailed || len(lines) != 7 || !strings.HasPrefix(lines[6], "2 added, 0 seen before, 0 suppressed, 6 refused") {
+	if e.code != exitFailed || len(lines) != 8 || !strings.HasPrefix(lines[7], "2 added, 0 seen before, 0 suppressed, 6 refused") {
 		t.Fatalf("import ended with %d: %s", e.code, e.stderr)
 	}
-	for i, line := range lines[:6] {
+	for i, line := range lines[1:7] {
 		if !strings.HasPrefix(line, fmt.Sprintf("line %d: ", i+3)) || strings.Contains(line, "example.com") || strings.Contains(line, "Wien") {
 			t.Errorf("a refused line is reported as %q", line)
 		}
@@ -73,20 +84,19 @@ func TestImportRefusesFilesThatAreNoneWithOneSentence(t *testing.T) {
 		"nokey.csv":     {"city\nWien\n", "--key COLUMN=KEY"},
 		"empty.csv":     {"", "not empty"},
 		"utf16.csv":     {"\xff\xfeu\x00", "UTF-8"},
+		"a program":     {"\x7fELF\x02\x01\x01\x00\"\"\n", "no CSV or NDJSON text"},
+		"people.xlsx":   {"PK\x03\x04\x14\x00\x06", "no CSV or NDJSON text"},
 	} {
 		efface(t, "", "import", "--data", data, write(t, name, c.content)).refused(t, c.want)
 	}
-	efface(t, "", "import", "--data", data, filepath.Join(data, "nothing.csv")).refused(t, "There is no file")
-	efface(t, "", "import", "--data", data, t.TempDir()).refused(t, "is a directory")
-	efface(t, "", "import", "--data", data, "--format", "xml", people(t, 1)).refused(t, "csv or ndjson")
-	efface(t, "", "import", "--data", data, "--source", "a b@c", people(t, 1)).refused(t, "source")
 	efface(t, `{"type":"identify"}`, "import", "--data", data, "--key", "a=b", "-").refused(t, "Leave out --key")
 
 	cut := packed.String()[:packed.Len()*2/3]
 	e := efface(t, "", "import", "--data", data, "--phone-region", "AT", write(t, "cut.ndjson.gz", cut))
 	var added int
-	_, err := sscan(e.stderr, &added)
-	if e.code != exitFailed || err != nil || added == 0 || !strings.Contains(e.stderr, "cut off or damaged") {
+	_, err := sscan(e.summary(), &added)
+	if e.code != exitFailed || err != nil || added == 0 || !strings.Contains(e.stderr, "cut off or damaged") ||
+		!strings.Contains(e.stderr, "fetch the file again. Then run the import again: what was stored is not stored twice.\n") {
 		t.Errorf("a truncated gzip ends with %d: %s", e.code, e.stderr)
 	}
 	again := must(t, "import", "--data", data, write(t, "whole.ndjson.gz", packed.String()))
@@ -111,5 +121,24 @@ func TestImportTakesFurtherKeysAndHonoursTheEnvironment(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(data, "efface.db")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestImportSaysWhichColumnsAreIdentifiers(t *testing.T) {
+	t.Parallel()
+	data := newStore(t)
+	const file = "User_ID,E-Mail,contact,city\n1,ann@example.com,bob@example.com,Wien\n"
+	e := efface(t, file, "import", "--data", data, "--phone-region", "AT", "-")
+	told, _, _ := strings.Cut(e.stderr, "1 added")
+	const want = `Identifiers: "User_ID" (user_id). Traits: "E-Mail", "contact", "city".
+Warning: nobody will be found by the column "E-Mail", which looks like an identifier; --key "E-Mail=email" makes it one.
+Warning: nobody will be found by the column "contact", which looks like an identifier; --key "contact=email" makes it one.
+`
+	if e.code != 0 || told != want {
+		t.Errorf("import ended with %d and says %s", e.code, e.stderr)
+	}
+	e = efface(t, file, "import", "--data", data, "--key", "E-Mail=email", "--key", "contact=email", "--key", "city=place", "-")
+	if !strings.HasPrefix(e.stderr, `Identifiers: "User_ID" (user_id), "E-Mail" (email), "contact" (email), "city" (place). Traits: none.`+"\n1 added") {
+		t.Errorf("with their keys named import says %s", e.stderr)
 	}
 }

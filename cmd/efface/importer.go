@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -19,14 +20,17 @@ import (
 // importBatch is how many lines share a commit.
 const importBatch = 500
 
-// nextCall gives a file's calls one by one, as [ingest.CSVReader.Next] does.
-type nextCall func() (line int, call ingest.Call, err error)
+// callReader gives a file's calls one by one, as [ingest.CSVReader.Next] does.
+type callReader interface {
+	Next() (line int, call ingest.Call, err error)
+}
 
 // importer stores the calls of a file and says which lines were refused.
 type importer struct {
 	db       *store.DB
 	stderr   io.Writer
 	progress *progress
+	columns  *ingest.CSVReader // whose columns are still to be told; nil where there are none
 
 	calls   []ingest.Call
 	lines   []int
@@ -50,9 +54,9 @@ func (s summary) lines() int { return s.added + s.seen + s.suppressed + s.refuse
 
 // run reads to the end. A refused line is no error; with any other, what was
 // committed before it stays.
-func (im *importer) run(ctx context.Context, next nextCall) (summary, error) {
+func (im *importer) run(ctx context.Context, from callReader) (summary, error) {
 	began := time.Now()
-	err := im.readAll(ctx, next)
+	err := im.readAll(ctx, from)
 	if err == nil || erasure.CodeOf(err) != "" { // the file ends, or is damaged from here on
 		err = errors.Join(im.commit(ctx), err)
 	}
@@ -60,9 +64,9 @@ func (im *importer) run(ctx context.Context, next nextCall) (summary, error) {
 	return im.summary, err
 }
 
-func (im *importer) readAll(ctx context.Context, next nextCall) error {
+func (im *importer) readAll(ctx context.Context, from callReader) error {
 	for {
-		line, call, err := next()
+		line, call, err := from.Next()
 		var bad *ingest.LineError
 		switch {
 		case err == io.EOF:
@@ -83,8 +87,38 @@ func (im *importer) readAll(ctx context.Context, next nextCall) error {
 	}
 }
 
+// tellColumns says once, when the first rows are read, by which columns people
+// will be found, while it can still be mended at no cost. Names are quoted, for
+// they may hold what moves a terminal's cursor.
+func (im *importer) tellColumns() {
+	if im.columns == nil {
+		return
+	}
+	var identifiers, traits, warnings []string
+	for _, c := range im.columns.Columns() {
+		switch {
+		case c.Key != "":
+			identifiers = append(identifiers, fmt.Sprintf("%q (%s)", c.Name, c.Key))
+			continue
+		case c.Suggests != "":
+			warnings = append(warnings, fmt.Sprintf("Warning: nobody will be found by the column %q, which looks like an identifier; --key %q makes it one.",
+				c.Name, c.Name+"="+c.Suggests))
+		}
+		traits = append(traits, fmt.Sprintf("%q", c.Name))
+	}
+	if len(traits) == 0 {
+		traits = []string{"none"}
+	}
+	im.columns = nil
+	fmt.Fprintf(im.stderr, "Identifiers: %s. Traits: %s.\n", strings.Join(identifiers, ", "), strings.Join(traits, ", "))
+	for _, w := range warnings {
+		fmt.Fprintln(im.stderr, w)
+	}
+}
+
 // commit stores what was gathered and reports the refused lines in order.
 func (im *importer) commit(ctx context.Context) error {
+	im.tellColumns()
 	results, err := im.db.Ingest(ctx, im.calls)
 	if err != nil {
 		return err

@@ -31,7 +31,10 @@ func (c *createKey) Run(ctx context.Context, p program) error {
 	if c.Expires != nil {
 		n.Expires = c.Expires.Duration
 	}
-	return c.with(ctx, func(db *store.DB) error {
+	if err := n.Check(); err != nil {
+		return misuse{err}
+	}
+	return c.withExisting(ctx, func(db *store.DB) error {
 		token, k, err := db.CreateKey(ctx, erasure.Terminal, n)
 		if err != nil {
 			return err

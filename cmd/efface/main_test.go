@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/efface/efface/store"
 )
 
 // The test binary itself is the program that tests start: with childMark set
@@ -71,9 +73,34 @@ func must(t *testing.T, args ...string) ended {
 // refused says whether a command ended with 1 and exactly one line on stderr.
 func (e ended) refused(t *testing.T, contains string) {
 	t.Helper()
-	if e.code != exitFailed || strings.Count(e.stderr, "\n") != 1 || !strings.Contains(e.stderr, contains) {
+	e.endedWith(t, exitFailed, contains)
+}
+
+// misused is refused for what the command line alone shows to be wrong.
+func (e ended) misused(t *testing.T, contains string) {
+	t.Helper()
+	e.endedWith(t, exitUsage, contains)
+}
+
+func (e ended) endedWith(t *testing.T, code int, contains string) {
+	t.Helper()
+	if e.code != code || strings.Count(e.stderr, "\n") != 1 || !strings.Contains(e.stderr, contains) {
 		t.Errorf("the command ended with %d and said %q, not one sentence with %q", e.code, e.stderr, contains)
 	}
+}
+
+// newStore makes a store with nobody in it and no account.
+func newStore(t *testing.T) (data string) {
+	t.Helper()
+	data = filepath.Join(t.TempDir(), "data")
+	db, err := store.Open(t.Context(), store.Options{Dir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // child prepares the program as a process of its own.

@@ -45,10 +45,14 @@ type accountFlags struct {
 	Account string `arg:"" optional:"" name:"email" help:"The account's e-mail address."`
 }
 
-func (f accountFlags) find(ctx context.Context, db *store.DB) (erasure.Operator, error) {
+func (f accountFlags) check() error {
 	if (f.Email == "") == (f.Account == "") {
-		return erasure.Operator{}, erasure.Errorf(erasure.CodeInvalid, "Name one account, with --email.")
+		return misuse{erasure.Errorf(erasure.CodeInvalid, "Name one account, with --email.")}
 	}
+	return nil
+}
+
+func (f accountFlags) find(ctx context.Context, db *store.DB) (erasure.Operator, error) {
 	return db.OperatorByEmail(ctx, f.Email+f.Account)
 }
 
@@ -69,7 +73,10 @@ func (c *createOperator) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	return c.with(ctx, func(db *store.DB) error {
+	if err := n.Check(); err != nil {
+		return misuse{err}
+	}
+	return p.withNew(ctx, c.storeFlags, func(db *store.DB) error {
 		o, err := db.CreateOperator(ctx, erasure.Terminal, n)
 		if err != nil {
 			return err
@@ -146,6 +153,9 @@ type disable struct {
 
 // Run implements the command.
 func (c *disable) Run(ctx context.Context, p program) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	return c.withExisting(ctx, func(db *store.DB) error {
 		o, err := c.find(ctx, db)
 		if err != nil {
@@ -167,6 +177,9 @@ type resetPassword struct {
 
 // Run implements the command.
 func (c *resetPassword) Run(ctx context.Context, p program) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	return c.withExisting(ctx, func(db *store.DB) error {
 		o, err := c.find(ctx, db)
 		if err != nil {

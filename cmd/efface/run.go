@@ -45,6 +45,13 @@ type storeFlags struct {
 	Keyring   string `help:"Keyring file; keyring.db in the directory unless given." placeholder:"FILE"`
 }
 
+// misuse is what is wrong with the command line itself, told before anything
+// is made or changed. It ends a command as a flag that there is none of does.
+type misuse struct{ error }
+
+// Unwrap gives the sentence.
+func (m misuse) Unwrap() error { return m.error }
+
 // errSaid ends a command that has said on stderr already what is wrong.
 var errSaid = errors.New("said already")
 
@@ -75,6 +82,10 @@ func run(ctx context.Context, args []string, p program) int {
 // fail prints one sentence for what stopped a command. What has no sentence
 // is a fault of the program or the machine, and shown as it is.
 func (p program) fail(err error) int {
+	code := exitFailed
+	if errors.As(err, new(misuse)) {
+		code = exitUsage
+	}
 	var known *erasure.Error
 	switch {
 	case err == nil:
@@ -87,5 +98,5 @@ func (p program) fail(err error) int {
 	default:
 		fmt.Fprintf(p.stderr, "efface: stopped by an unexpected error: %v\n", err)
 	}
-	return exitFailed
+	return code
 }

@@ -32,8 +32,8 @@ const inTheClear = "source-that-may-be-seen"
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	dir := t.TempDir()
-	s := &scene{t: t, data: filepath.Join(dir, "data"), temp: filepath.Join(dir, "temp"), planted: newPlanted()}
+	data := newStore(t)
+	s := &scene{t: t, data: data, temp: filepath.Join(filepath.Dir(data), "temp"), planted: newPlanted()}
 	s.keys = s.data
 	if err := os.Mkdir(s.temp, 0o700); err != nil {
 		t.Fatal(err)

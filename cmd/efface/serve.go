@@ -56,7 +56,7 @@ func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, log s
 	}
 	config, err := c.config()
 	if err != nil {
-		return err
+		return misuse{err}
 	}
 	config.Logger = slog.New(log)
 	db, err := store.Open(ctx, c.options(config.Logger))

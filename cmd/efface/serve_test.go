@@ -97,11 +97,14 @@ func TestServeRefusesSettingsThatCannotHold(t *testing.T) {
 		"--time-zone=Mars/Olympus": "There is no time zone",
 		"--at-once-per-key=0":      "1 or more",
 		"--keep-log=90d":           "730d or more",
-		"--listen=nowhere":         "It is not possible to listen on nowhere",
 		"--phone-region=XX":        "two ISO letters",
 	} {
-		efface(t, "", "serve", "--data", data, flag).refused(t, want)
+		efface(t, "", "serve", "--data", data, flag).misused(t, want)
 	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("the directory was made")
+	}
+	efface(t, "", "serve", "--data", data, "--listen=nowhere").refused(t, "It is not possible to listen on nowhere")
 }
 
 func TestAnotherPhoneRegionIsRefusedLater(t *testing.T) {

@@ -52,6 +52,9 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 	case c.AtOncePerKey < 1:
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --at-once-per-key as 1 or more.")
 	}
+	if err := erasure.CheckRegion(c.PhoneRegion); err != nil {
+		return config, err
+	}
 	for _, n := range c.TrustedProxy {
 		config.TrustedProxies = append(config.TrustedProxies, n.Prefix)
 	}
@@ -117,11 +120,14 @@ func reachable(a net.Addr) string {
 
 // run serves until ctx ends, drains, and returns once nothing runs any more.
 func (s *server) run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
+	background := context.WithoutCancel(ctx)
+	claiming, stopRunner := context.WithCancel(background)
+	defer stopRunner()
+	sweeping, stopSweeper := context.WithCancel(background)
+	defer stopSweeper()
 	var running sync.WaitGroup
-	running.Go(func() { s.runner.Run(background) })
-	running.Go(func() { s.sweeper.Run(background) })
+	running.Go(func() { s.runner.Run(claiming) })
+	running.Go(func() { s.sweeper.Run(sweeping) })
 	failed := make(chan error, 2)
 	for _, e := range s.endpoints() {
 		running.Go(func() { failed <- e.serve() })
@@ -132,8 +138,9 @@ func (s *server) run(ctx context.Context) error {
 		s.log.Info("stopping")
 	case err = <-failed:
 	}
-	stop()
-	err = errors.Join(err, s.drain(context.WithoutCancel(ctx)))
+	stopRunner()
+	err = errors.Join(err, s.drain(background))
+	stopSweeper() // last, for it notes which keys the requests just drained came with
 	running.Wait()
 	return err
 }

@@ -19,10 +19,27 @@ func (f storeFlags) options() store.Options {
 // withExisting is with for commands that make nothing: a directory without a
 // store is a mistake in its name, which a new store would hide.
 func (f storeFlags) withExisting(ctx context.Context, do func(*store.DB) error) error {
-	if _, err := os.Stat(filepath.Join(f.Data, "efface.db")); errors.Is(err, fs.ErrNotExist) {
+	if !f.hasStore() {
 		return erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data.", f.Data)
 	}
 	return f.with(ctx, do)
+}
+
+// withNew is with for commands that may be a store's first use. They say when
+// they made it: its directory may have been mistyped.
+func (p program) withNew(ctx context.Context, f storeFlags, do func(*store.DB) error) error {
+	there := f.hasStore()
+	return f.with(ctx, func(db *store.DB) error {
+		if !there {
+			fmt.Fprintf(p.stderr, "Made a new store in %s.\n", f.Data)
+		}
+		return do(db)
+	})
+}
+
+func (f storeFlags) hasStore() bool {
+	_, err := os.Stat(filepath.Join(f.Data, "efface.db"))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // fixRegion fixes the phone region at the store's first use, and says where

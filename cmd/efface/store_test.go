@@ -153,7 +153,7 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 	c := child(t, "import", "--data", data, "--phone-region", "AT", file)
 	c.Env = append(c.Env, childSize+"=1500000")
 	e := output(t, c)
-	summary, sentence, _ := strings.Cut(e.stderr, "\n")
+	summary, sentence, _ := strings.Cut(e.summary(), "\n")
 	if e.code != exitFailed || !strings.Contains(sentence, "make room") || strings.Count(sentence, "\n") != 1 {
 		t.Fatalf("on a full disk import ended with %d and said %q", e.code, e.stderr)
 	}
@@ -163,7 +163,7 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 	}
 	e = must(t, "import", "--data", data, file)
 	var rest, seen int
-	if _, err := sscan(e.stderr, &rest, &seen); err != nil || seen < added || rest+seen != n {
+	if _, err := sscan(e.summary(), &rest, &seen); err != nil || seen < added || rest+seen != n {
 		t.Errorf("with room again import says %q after %d had been added", e.stderr, added)
 	}
 }
@@ -171,10 +171,53 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 func TestCommandsThatMakeNothingRefuseADirectoryWithoutAStore(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "typo")
-	for _, args := range [][]string{{"operator", "list"}, {"key", "list"}, {"key", "revoke", "crm"}} {
+	for _, args := range [][]string{{"operator", "list"}, {"key", "list"}, {"key", "revoke", "crm"},
+		{"key", "create", "--name", "crm", "--scope", "customerlabs"}} {
 		efface(t, "", append(args, "--data", data)...).refused(t, "There is no store in")
 	}
 	if _, err := os.Stat(data); err == nil {
 		t.Error("the directory was made")
+	}
+}
+
+func TestAMistypedCommandMakesNoStore(t *testing.T) {
+	t.Parallel()
+	data, file := filepath.Join(t.TempDir(), "data"), people(t, 1)
+	for want, args := range map[string][]string{
+		"Choose scopes":       {"key", "create", "--name", "crm", "--scope", "foo"},
+		"--expires":           {"key", "create", "--name", "crm", "--scope", "customerlabs", "--expires", "soon"},
+		"an e-mail address":   {"operator", "create", "--email", "nope", "--role", "admin"},
+		"--role":              {"operator", "create", "--email", "ann@example.com", "--role", "king"},
+		"There is no file":    {"import", file + "x"},
+		"is a directory":      {"import", filepath.Dir(file)},
+		"the source's name":   {"import", "--source", "a b@c", file},
+		"csv or ndjson":       {"import", "--format", "xml", file},
+		"the table":           {"import", "--table", "people", file},
+		"the key's name":      {"import", "--key", "city=The City", file},
+		"two ISO letters":     {"import", "--phone-region", "XX", file},
+		"from 0 to":           {"demo", "--people=-1"},
+		"There is no flag":    {"import", "--sauce", "crm", file},
+		"There is no command": {"key", "mint"},
+	} {
+		e := efface(t, "", append(args, "--data", data)...)
+		if e.code != exitUsage || e.stdout != "" || !strings.Contains(e.stderr, want) {
+			t.Errorf("efface %s ends with %d and says %q", strings.Join(args, " "), e.code, e.stderr)
+		}
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("the directory was made")
+	}
+}
+
+func TestTheFirstUseOfADirectoryIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"import", people(t, 1)}, {"operator", "create", "--email", "ann@example.com", "--role", "admin"}} {
+		data := filepath.Join(t.TempDir(), "data")
+		for _, said := range []bool{true, false} {
+			e := efface(t, "", append(args, "--data", data)...)
+			if strings.Contains(e.stderr, "Made a new store in "+data+".") != said {
+				t.Errorf("efface %s says %q", strings.Join(args, " "), e.stderr)
+			}
+		}
 	}
 }
