@@ -30,7 +30,7 @@ func profileOf(p erasure.Profile) apiProfile {
 	seen := map[apiHeld]bool{}
 	for _, h := range p.Identifiers {
 		held := apiHeld{h.Key, h.Value}
-		if !seen[held] {
+		if !seen[held] && !h.Damaged {
 			seen[held] = true
 			out.Identifiers = append(out.Identifiers, held)
 		}

@@ -235,6 +235,10 @@ func TestAnIdentifierThatCannotBeReadHoldsUpNoErasure(t *testing.T) {
 		must(t, err)
 		ids = append(ids, r.ID)
 	}
+	p, err := d.Profile(t.Context(), erasure.System, storetest.One(t, d.DB, "user_id", "u1").EffaceID)
+	if err != nil || len(p.Identifiers) != 2 || !p.Identifiers[0].Damaged || p.Identifiers[1].Value != "one@example.com" {
+		t.Errorf("the profile shows %+v, %v", p.Identifiers, err)
+	}
 	d.clock.Advance(25 * time.Hour)
 	storetest.EraseAll(t, d.DB)
 	for _, id := range ids {

@@ -130,6 +130,10 @@ func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (he
 		err = eachRow(rows, func(scan func(...any) error) error {
 			h, err := db.scanHeld(scan, p.table, k)
 			h.Source = f.Name
+			if errors.Is(err, seal.ErrSealed) {
+				h.Damaged, err = true, nil
+				db.log.Error("a sealed identifier is damaged", "fragment", f.id)
+			}
 			// What a source gave may need a region that came with it, so the
 			// normalised form is the one that is looked up.
 			h.Shared = shared[lookedUp{h.number, fingerprint(db.secrets.lookup, p.table, h.Key, h.normalised)}]

@@ -10,9 +10,9 @@ import (
 
 // heldValue is an identifier with every source that gave it.
 type heldValue struct {
-	Key, Value string
-	Sources    []string
-	Shared     bool
+	Key, Value      string
+	Sources         []string
+	Shared, Damaged bool
 }
 
 // byValue gathers a profile's identifiers, which each source gives anew: the
@@ -24,7 +24,7 @@ func byValue(p erasure.Profile) (values []heldValue) {
 		if !known {
 			i = len(values)
 			at[[2]string{id.Key, id.Value}] = i
-			values = append(values, heldValue{Key: id.Key, Value: id.Value})
+			values = append(values, heldValue{Key: id.Key, Value: id.Value, Damaged: id.Damaged})
 		}
 		v := &values[i]
 		v.Shared = v.Shared || id.Shared

@@ -55,10 +55,11 @@ type Profile struct {
 
 // HeldIdentifier is an identifier of a profile as its source gave it.
 type HeldIdentifier struct {
-	Key    string
-	Value  string
-	Source string
-	Shared bool // it also leads to another profile
+	Key     string
+	Value   string
+	Source  string
+	Shared  bool // it also leads to another profile
+	Damaged bool // what is stored does not open, so there is no Value
 }
 
 // Source is what one source told of a profile: one fragment's counts.
