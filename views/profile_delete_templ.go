@@ -229,7 +229,7 @@ func suppress(f DeleteForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " where every identifier in it that leads to one person only, such as user_id or anonymous_id, was this person's, or, where it has none of those, where all its identifiers were. Otherwise the identifiers that were this person's are left out and the rest is kept.</p><p>To recognise them, Efface keeps a code made from each identifier that belongs to this profile alone. Nobody can read the identifier back from it.</p></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " where the identifiers that say whose it is were this person's: every user_id, anonymous_id and the like, or, where it has none of those, the e-mail address before the phone number. Otherwise the identifiers that were this person's are left out and the rest is kept.</p><p>To recognise them, Efface keeps a code made from each identifier that belongs to this profile alone. Nobody can read the identifier back from it.</p></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
