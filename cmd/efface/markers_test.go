@@ -103,11 +103,12 @@ func (m *markers) note(a answer, err error) {
 	}
 }
 
-// badImport imports lines that are refused, and files that are none.
+// badImport imports lines that are refused, and files that are none. Names of
+// columns are told to who imports, and are nobody's data.
 func (m *markers) badImport() {
 	m.t.Helper()
 	for _, text := range []string{
-		"user_id,email," + m.mark() + "\n" + m.mark() + ",bad\xff" + m.mark() + ",x\n" + m.mark() + "\n\"" + m.mark() + "\"x,y,z\n",
+		"user_id,email,note\n" + m.mark() + ",bad\xff" + m.mark() + ",x\n" + m.mark() + "\n\"" + m.mark() + "\"x,y,z\n",
 		m.mark() + "," + m.mark() + "\n1,2\n",
 		`{"type":"` + m.mark() + `","userId":"` + m.mark() + `"}` + "\n" + `{"type":"identify","userId":["` + m.mark() + `"]}` + "\n{\"" + m.mark() + "\n",
 		`{"type":"identify","userId":"` + m.mark() + `","userId":"` + m.mark() + `"}` + "\n" + `{"type":"track","userId":"u","timestamp":"` + m.mark() + `"}` + "\n",
