@@ -140,6 +140,24 @@ func TestSIGTERMLetsARequestUnderWayEnd(t *testing.T) {
 	}
 }
 
+func TestAKeyUsedRightBeforeTheServerStopsIsNoted(t *testing.T) {
+	t.Parallel()
+	data := newStore(t)
+	key := must(t, "key", "create", "--data", data, "--name", "script", "--scope", "deletions:read").stdout
+	s := serve(t, 2, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	req, _ := http.NewRequest("GET", s.base+"/api/v1/deletions", nil)
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(key))
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the API answers %v, %v", resp, err)
+	}
+	if code := s.stop(t); code != 0 {
+		t.Errorf("the server ended with %d: %s", code, s.log)
+	}
+	if list := must(t, "key", "list", "--data", data).stdout; strings.Count(list, " UTC") != 2 { // made and used
+		t.Errorf("the key's use is not noted:\n%s", list)
+	}
+}
+
 func TestSIGTERMEndsWithin10SecondsWhateverClientsDo(t *testing.T) {
 	t.Parallel()
 	s := serve(t, 2, "serve", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0")

@@ -140,7 +140,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	stopRunner()
 	err = errors.Join(err, s.drain(background))
-	stopSweeper() // last, for it notes which keys the requests just drained came with
+	stopSweeper() // after the drain, for at its end it notes the keys that requests came with
 	running.Wait()
 	return err
 }

@@ -45,8 +45,10 @@ func TestWithoutACommandThoseThatThereAreAreListed(t *testing.T) {
 			t.Errorf("efface %s ends with %d and says %q", line, e.code, e.stderr)
 		}
 	}
-	if e := must(t, "help", "serve"); !strings.Contains(strings.Join(strings.Fields(e.stdout), " "), "(default 24h, $EFFACE_CANCEL_WINDOW)") {
-		t.Errorf("the help of serve is %s", e.stdout)
+	for _, command := range []string{"serve", "demo"} {
+		if e := must(t, "help", command); !strings.Contains(strings.Join(strings.Fields(e.stdout), " "), "(default 24h, $EFFACE_CANCEL_WINDOW)") {
+			t.Errorf("the help of %s is %s", command, e.stdout)
+		}
 	}
 }
 
