@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -268,127 +266,6 @@ func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 	return nil
 }
 
-// mergeUnlessOpen merges other with the target. An open request of either
-// stops it; that is noted and tried again after a cancel.
-func (t *tx) mergeUnlessOpen(target *profile, other profile, alias bool) (bool, error) {
-	for _, p := range []profile{*target, other} {
-		_, err := t.openRequest(p.id)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err == nil {
-			_, err = t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-				ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
-				min(target.id, other.id), max(target.id, other.id), alias)
-		}
-		return false, err
-	}
-	survivor, loser := *target, other
-	if loser.id < survivor.id {
-		survivor, loser = loser, survivor
-	}
-	*target = survivor
-	return true, t.merge(survivor, loser)
-}
-
-// merge moves pointers and re-seals nothing. The older profile's User ID
-// stays; the other still leads there.
-func (t *tx) merge(survivor, loser profile) error {
-	for _, query := range []string{
-		`UPDATE fragments SET profile = $1 WHERE profile = $2`,
-		`INSERT INTO lookup (key, mac, profile) SELECT key, mac, $1 FROM lookup WHERE profile = $2 ON CONFLICT DO NOTHING`,
-		`UPDATE profiles SET leads_to = $1 WHERE id = $2 OR leads_to = $2`,
-		`UPDATE requests SET profile = $1 WHERE profile = $2`,
-	} {
-		if _, err := t.exec(query, survivor.id, loser.id); err != nil {
-			return err
-		}
-	}
-	if _, err := t.exec(`DELETE FROM lookup WHERE profile = $1`, loser.id); err != nil {
-		return err
-	}
-	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
-	return t.moveRefusals(survivor, loser)
-}
-
-// moveRefusals lets the merges that were refused to the loser wait for the
-// survivor.
-func (t *tx) moveRefusals(survivor, loser profile) error {
-	others, err := t.refusals(loser.id)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, loser.id); err != nil {
-		return err
-	}
-	for _, o := range others {
-		if o.other == survivor.id {
-			continue
-		}
-		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-			ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
-			min(survivor.id, o.other), max(survivor.id, o.other), o.alias)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type refusal struct {
-	other int64
-	alias bool
-}
-
-// refusals lists them by the other's age, for the order decides where not all
-// of them can merge.
-func (t *tx) refusals(profile int64) (rs []refusal, err error) {
-	err = t.each(func(scan func(...any) error) error {
-		var r refusal
-		err := scan(&r.other, &r.alias)
-		rs = append(rs, r)
-		return err
-	}, `SELECT other, alias FROM refused_merges WHERE profile = $1
-		UNION ALL SELECT profile, alias FROM refused_merges WHERE other = $1 ORDER BY 1`, profile)
-	return rs, err
-}
-
-// retryMerges tries the merges again that a request, now cancelled, stopped.
-func (t *tx) retryMerges(profileID int64) error {
-	rs, err := t.refusals(profileID)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, profileID); err != nil {
-		return err
-	}
-	target, err := t.profileByRow(profileID)
-	if err != nil {
-		return err
-	}
-	for _, r := range rs {
-		other, err := t.profileByRow(r.other)
-		if errors.Is(err, errNoProfile) {
-			continue // erased meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		may := r.alias
-		if !may {
-			if may, err = t.compatible(target, other); err != nil {
-				return err
-			}
-		}
-		if may && other.id != target.id {
-			if _, err := t.mergeUnlessOpen(&target, other, r.alias); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func (t *tx) profileByRow(id int64) (profile, error) {
 	p, err := scanProfile(t.row(`SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles f
 		JOIN profiles p ON p.id = COALESCE(f.leads_to, f.id) WHERE f.id = $1 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, id).Scan)
@@ -396,60 +273,6 @@ func (t *tx) profileByRow(id int64) (profile, error) {
 		return p, errNoProfile
 	}
 	return p, err
-}
-
-// collectable leaves out the identifiers that may not be collected again. It
-// leaves out all of them where those that decide whose they are may not: what
-// remained would be told of somebody else.
-func (t *tx) collectable(ids []identifier) (keep []identifier, err error) {
-	var one int
-	err = t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ids, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		suppressed, err := t.suppressed(id)
-		if err != nil {
-			return nil, err
-		}
-		if !suppressed {
-			keep = append(keep, id)
-		}
-	}
-	if decides := deciding(ids); !slices.ContainsFunc(keep, func(k identifier) bool {
-		return slices.ContainsFunc(decides, func(d identifier) bool { return d.key == k.key && d.mac == k.mac })
-	}) {
-		return nil, nil
-	}
-	return keep, nil
-}
-
-// deciding are the identifiers that say whose the others are: those that lead
-// to one profile at most, or else the strongest one.
-func deciding(ids []identifier) (decide []identifier) {
-	strength := func(id identifier) int { return erasure.KeyOf(id.table, id.key).Strength }
-	for _, id := range ids {
-		if erasure.KeyOf(id.table, id.key).OneProfile {
-			decide = append(decide, id)
-		}
-	}
-	if len(decide) == 0 && len(ids) > 0 {
-		decide = []identifier{slices.MaxFunc(ids, func(a, b identifier) int { return strength(a) - strength(b) })}
-	}
-	return decide
-}
-
-func (t *tx) suppressed(id identifier) (bool, error) {
-	var one int
-	mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
-	err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // prepareIDs normalises identifiers outside any transaction.

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// suppress keeps fingerprints of the identifiers that lead to this profile
+// alone, or of the one asked for where nobody appeared.
+func (t *tx) suppress(c claim) error {
+	if !c.profile.Valid {
+		key, value, err := t.openAsked(c)
+		if t.unreadable(c, err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.suppressOne(c, key, value)
+	}
+	held, err := t.held(c)
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.normalised)
+		var one int
+		err := t.row(`SELECT 1 FROM lookup l JOIN profiles p ON p.id = l.profile
+			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, h.number, mac[:], c.profile.Int64).Scan(&one)
+		if err == nil {
+			continue // shared: somebody else's calls must not be dropped
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := t.suppressOne(c, h.Key, h.normalised); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) openAsked(c claim) (key, value string, err error) {
+	k, err := t.key(c.key)
+	if err != nil {
+		return "", "", err
+	}
+	b, err := k.Open(c.asked, askedAD())
+	if err != nil {
+		return "", "", fmt.Errorf("opening the identifier asked for: %w", err)
+	}
+	key, value = splitAsked(b)
+	return key, value, nil
+}
+
+func (t *tx) suppressOne(c claim, key, normalised string) error {
+	number, err := t.keyNumber(c.table, key)
+	if err != nil {
+		return err
+	}
+	mac := fingerprint(t.db.secrets.suppression, c.table, key, normalised)
+	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at, expires = excluded.expires`,
+		mac[:], string(c.table), number, c.id[:], t.now.UnixMilli(), t.hb.Store+t.db.options.SuppressFor.Milliseconds())
+	return err
+}
+
+// held opens every identifier of a profile that is being claimed.
+func (t *tx) held(c claim) (held []heldIdentifier, err error) {
+	var fs []fragment
+	err = t.each(func(scan func(...any) error) error {
+		f, err := scanFragment(scan)
+		fs = append(fs, f)
+		return err
+	}, fragmentsQuery, c.profile.Int64)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fs {
+		k, err := t.key(f.key)
+		if t.unreadable(c, err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = t.each(func(scan func(...any) error) error {
+			h, err := t.db.scanHeld(scan, c.table, k)
+			if t.unreadable(c, err) {
+				return nil
+			}
+			held = append(held, h)
+			return err
+		}, identifiersQuery, f.id)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+// unreadable reports whether an error means that something cannot be opened,
+// now or ever. It is not suppressed then, and must not hold up the erasure.
+func (t *tx) unreadable(c claim, err error) bool {
+	if !errors.Is(err, seal.ErrDestroyed) && !errors.Is(err, seal.ErrUnknown) && !errors.Is(err, seal.ErrSealed) {
+		return false
+	}
+	t.db.log.Warn("an identifier that cannot be read is not suppressed", "request", c.id.String(), "error", err)
+	return true
+}
+
+// collectable leaves out the identifiers that may not be collected again. It
+// leaves out all of them where those that decide whose they are may not: what
+// remained would be told of somebody else.
+func (t *tx) collectable(ids []identifier) (keep []identifier, err error) {
+	var one int
+	err = t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ids, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		suppressed, err := t.suppressed(id)
+		if err != nil {
+			return nil, err
+		}
+		if !suppressed {
+			keep = append(keep, id)
+		}
+	}
+	if decides := deciding(ids); !slices.ContainsFunc(keep, func(k identifier) bool {
+		return slices.ContainsFunc(decides, func(d identifier) bool { return d.key == k.key && d.mac == k.mac })
+	}) {
+		return nil, nil
+	}
+	return keep, nil
+}
+
+// deciding are the identifiers that say whose the others are: those that lead
+// to one profile at most, or else the strongest one.
+func deciding(ids []identifier) (decide []identifier) {
+	strength := func(id identifier) int { return erasure.KeyOf(id.table, id.key).Strength }
+	for _, id := range ids {
+		if erasure.KeyOf(id.table, id.key).OneProfile {
+			decide = append(decide, id)
+		}
+	}
+	if len(decide) == 0 && len(ids) > 0 {
+		decide = []identifier{slices.MaxFunc(ids, func(a, b identifier) int { return strength(a) - strength(b) })}
+	}
+	return decide
+}
+
+func (t *tx) suppressed(id identifier) (bool, error) {
+	var one int
+	mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
+	err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
