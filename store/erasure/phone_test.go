@@ -212,8 +212,11 @@ func TestNormalisingAnE164NumberAgainChangesNothing(t *testing.T) {
 		in := phonenumbers.Format(n, phonenumbers.E164)
 		in = in[:len(in)-len(digits)] + digits
 		once, parsed, err := Normalise(Identifier{User, KeyPhone, in, ""}, region)
-		if err != nil || !parsed {
-			t.Skip()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !parsed { // four other digits at the end may make it none
+			return
 		}
 		for _, other := range regions {
 			twice, _, err := Normalise(Identifier{User, KeyPhone, once, other}, "")
