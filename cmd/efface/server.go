@@ -47,7 +47,7 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 	switch {
 	case c.KeepLog.Duration < store.LogRetention:
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --keep-log as 730d or more; evidence must be kept for two years at least.")
-	case c.RatePerKey < 0:
+	case !(c.RatePerKey >= 0): // NaN too
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --rate-per-key as 0, for any number, or more.")
 	case c.AtOncePerKey < 1:
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --at-once-per-key as 1 or more.")

@@ -23,6 +23,7 @@ func TestAMistypedCommandLineIsToldInASentence(t *testing.T) {
 		"serve --cancel-window -1s":              "Give --cancel-window a value; one that begins with a dash is written --cancel-window=-1s.",
 		"serve --cancel-window=0":                "Give --cancel-window a duration longer than nothing.",
 		"serve --rate-per-key few":               "Give --rate-per-key as a number.",
+		"serve --rate-per-key NaN":               "Give --rate-per-key as 0, for any number, or more.",
 		"demo --people many":                     "Give --people as a whole number.",
 		"import":                                 "Give <file> as well.",
 		"import --key CRM people.csv":            "Give --key as COLUMN=KEY.",
