@@ -148,6 +148,7 @@ func TestWhatIsFreeInTheSpecIsAccepted(t *testing.T) {
 		"properties that differ": `{"type":"track","event":"x","userId":"1","properties":{"Type":1,"type":2,"userid":3}}`,
 		"context that differs":   `{"type":"track","event":"x","userId":"1","context":{"Traits":1,"traits":{}}}`,
 		"blanks around":          " \t{\"type\":\"identify\",\"userId\":\"1\"}\r\n",
+		"null for what is none":  `{"type":"identify","userId":null,"anonymousId":"1","traits":null,"context":null}`,
 		"escapes":                `{"t\u0079pe":"\u0069dentify","userId":"1"}`,
 		"the longest message id": `{"type":"identify","userId":"1","messageId":"` + strings.Repeat("a", 255) + `"}`,
 		"a value that is no key": `{"type":"identify","userId":"1","traits":{"email":"nobody","phone":"none"}}`,
