@@ -58,10 +58,7 @@ var merges = behaviours{
 	"what is suppressed is left out": func(t *testing.T, d trial) {
 		Identify(t, d.DB, "shop", "user_id", "u1", "email", "shared@example.com", "email", "own@example.com")
 		Identify(t, d.DB, "shop", "user_id", "u2", "email", "shared@example.com")
-		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "u1")[0], Suppress: true, Origin: erasure.API})
-		must(t, err)
-		d.clock.Advance(window)
-		EraseAll(t, d.DB)
+		d.eraseAndSuppress(t, "u1")
 		for pairs, n := range map[[2]string]int{{"user_id", "u1"}: 0, {"email", "own@example.com"}: 0, {"email", "shared@example.com"}: 1} {
 			Identify(t, d.DB, "shop", pairs[0], pairs[1])
 			d.found(t, n, pairs[0], pairs[1])
@@ -76,10 +73,7 @@ var merges = behaviours{
 	"what is suppressed is told of nobody else": func(t *testing.T, d trial) {
 		Identify(t, d.DB, "shop", "user_id", "ann", "email", "ann@example.com", "phone", "+49301234567")
 		Identify(t, d.DB, "shop", "user_id", "bob", "phone", "+49301234567")
-		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "ann")[0], Suppress: true, Origin: erasure.API})
-		must(t, err)
-		d.clock.Advance(window)
-		EraseAll(t, d.DB)
+		d.eraseAndSuppress(t, "ann")
 		for _, pairs := range [][]string{
 			{"user_id", "ann", "phone", "+49301234567"},
 			{"user_id", "ann", "email", "ann.new@example.com"},
@@ -136,6 +130,15 @@ var merges = behaviours{
 			t.Errorf("%d identifiers are held, not 151", p.Sources[0].Identifiers)
 		}
 	},
+}
+
+// eraseAndSuppress erases whom a user_id leads to, not to be collected again.
+func (d trial) eraseAndSuppress(t *testing.T, userID string) {
+	t.Helper()
+	_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", userID)[0], Suppress: true, Origin: erasure.API})
+	must(t, err)
+	d.clock.Advance(window)
+	EraseAll(t, d.DB)
 }
 
 // refusedMerge tells of u1 and of somebody else, and joins them while a
