@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -70,11 +69,11 @@ type Entry struct {
 	FromRole, ToRole Role
 }
 
-// Counts are numbers of things found or erased.
+// Counts are numbers of things found or erased, in the order of [wireEntry].
 type Counts struct {
 	Identifiers int `json:"identifiers"`
-	Records     int `json:"records"`
 	Keys        int `json:"keys,omitzero"`
+	Records     int `json:"records"`
 }
 
 // Subject is whom an entry is about, to be stored as HMAC-SHA-256(Salt, Value).
@@ -97,26 +96,27 @@ func (s *Subject) MAC() string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// wireEntry is the entry's JSON. Members keep their names for ever; the order
-// is the canonical form's own.
+// wireEntry is the entry's JSON. Members keep their names for ever and stand
+// in the order of RFC 8785, that of their names; its values are whole numbers
+// and ASCII that JSON writes as it is. So what is written is canonical.
 type wireEntry struct {
-	Version   int         `json:"v"`
-	Index     int64       `json:"index"`
-	Time      string      `json:"time"`
-	Nonce     string      `json:"nonce"`
-	Kind      Kind        `json:"kind"`
-	Request   string      `json:"request,omitempty"`
-	Batch     string      `json:"batch,omitempty"`
-	From      string      `json:"from,omitempty"`
-	To        string      `json:"to,omitempty"`
-	Origin    Origin      `json:"origin,omitempty"`
-	Reference string      `json:"reference,omitempty"`
 	Actor     string      `json:"actor"`
+	Batch     string      `json:"batch,omitempty"`
 	Counts    *Counts     `json:"counts,omitempty"`
-	Subject   string      `json:"subject,omitempty"`
+	From      string      `json:"from,omitempty"`
+	Index     int64       `json:"index"`
 	Keys      []string    `json:"keys,omitempty"`
+	Kind      Kind        `json:"kind"`
+	Nonce     string      `json:"nonce"`
+	Origin    Origin      `json:"origin,omitempty"`
 	Profiles  []uuid.UUID `json:"profiles,omitempty"`
+	Reference string      `json:"reference,omitempty"`
+	Request   string      `json:"request,omitempty"`
+	Subject   string      `json:"subject,omitempty"`
 	Target    *uuid.UUID  `json:"target,omitempty"`
+	Time      string      `json:"time"`
+	To        string      `json:"to,omitempty"`
+	Version   int         `json:"v"`
 }
 
 // Canonical returns the entry as canonical JSON (RFC 8785) with a fresh nonce:
@@ -142,15 +142,7 @@ func (e *Entry) Canonical() ([]byte, error) {
 	for _, k := range e.Keys {
 		w.Keys = append(w.Keys, hex.EncodeToString(k[:]))
 	}
-	b, err := json.Marshal(w)
-	if err != nil {
-		return nil, err
-	}
-	v := jsontext.Value(b)
-	if err := v.Canonicalize(); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return json.Marshal(w)
 }
 
 // EntryHash is the hash kept of an entry's bytes: the leaf hash of RFC 6962.

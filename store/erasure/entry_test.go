@@ -1,11 +1,13 @@
 package erasure_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"regexp"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
@@ -39,6 +41,10 @@ func TestAnEntryKeepsItsForm(t *testing.T) {
 		`"target":"6f9619ff-8b86-4011-b42d-00cf4fc964ff","time":"2026-03-01T09:00:00.123Z","to":"in_progress","v":1}`
 	if string(fixed) != want {
 		t.Errorf("the entry is\n%s\nand not\n%s", fixed, want)
+	}
+	canonical := jsontext.Value(bytes.Clone(fixed))
+	if err := canonical.Canonicalize(); err != nil || !bytes.Equal(canonical, fixed) {
+		t.Errorf("RFC 8785 makes of it\n%s, %v", canonical, err)
 	}
 	hash := erasure.EntryHash(fixed)
 	if got := hex.EncodeToString(hash[:]); got != "338d690c32432859e4e8994e73cf4c73de7f76632cfe06025270331bbd8e0bdc" {
