@@ -70,7 +70,7 @@ func (db *DB) CreateKey(ctx context.Context, actor erasure.Actor, n NewKey) (tok
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
 	err = db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
+		if _, err := t.stands(actor, erasure.Admin); err != nil {
 			return err
 		}
 		token = keyPrefix + newToken()
@@ -185,7 +185,7 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 		id = uuid.Nil
 	}
 	return db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
+		if _, err := t.stands(actor, erasure.Admin); err != nil {
 			return err
 		}
 		var revoked uuid.UUID

@@ -59,7 +59,7 @@ func (t *tx) requestOf(asked identifier) (request, error) {
 		return request{}, e
 	}
 	if len(found) == 1 {
-		return t.openRequest(found[0].id)
+		return t.openRequest(found[0])
 	}
 	r, err := t.erasing(asked)
 	if !errors.Is(err, sql.ErrNoRows) {
@@ -83,7 +83,7 @@ func uuidBytes(s string) []byte {
 // cancel is one conditional UPDATE: between a claim and a cancel the state
 // decides, and nothing that was read before.
 func (t *tx) cancel(id erasure.RequestID, actor erasure.Actor, origin erasure.Origin) (request, error) {
-	if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+	if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
 		return request{}, err
 	}
 	asked, err := t.request(id)

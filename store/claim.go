@@ -136,7 +136,8 @@ func (t *tx) fixKeys(root claim, together []claim) error {
 	if root.profile.Valid {
 		_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id)
 			SELECT $1, key_row, key_id FROM fragments WHERE profile = $2
-			UNION ALL SELECT $1, key_row, key_id FROM requests WHERE profile = $2 AND key_row IS NOT NULL`,
+			UNION ALL SELECT $1, key_row, key_id FROM requests WHERE key_row IS NOT NULL
+				AND efface_id IN (SELECT efface_id FROM profiles WHERE id = $2 OR leads_to = $2)`,
 			root.id[:], root.profile.Int64)
 		return err
 	}

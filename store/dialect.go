@@ -13,6 +13,11 @@ import (
 // explain.go, and how migrations/ lays out the tables. All other statements keep
 // to what PostgreSQL speaks too.
 
+// writerCacheKiB holds the inner pages of the trees of a million people. More
+// costs more than it saves: whenever a page was split, SQLite walks over the
+// whole cache at the next COMMIT.
+const writerCacheKiB = 8 << 10
+
 // openWrites opens the pool of the one connection that writes, and makes the
 // file where there is none.
 func openWrites(path string) (*sql.DB, error) {
@@ -22,5 +27,5 @@ func openWrites(path string) (*sql.DB, error) {
 	if err := os.Chmod(path, 0o600); err != nil { // of a copy that somebody put back
 		return nil, err
 	}
-	return seal.OpenPool(path, seal.DSNOptions{CacheKiB: 64 << 10}, 1)
+	return seal.OpenPool(path, seal.DSNOptions{CacheKiB: writerCacheKiB}, 1)
 }

@@ -199,9 +199,10 @@ func (t *tx) deleteProfile(r request, left *int) (bool, error) {
 	}
 	for _, query := range []string{
 		`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`,
+		`UPDATE requests SET profile = NULL, key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
+			WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		`DELETE FROM profiles WHERE id = $1 OR leads_to = $1`,
 		`DELETE FROM claimed WHERE profile = $1`,
-		`UPDATE requests SET profile = NULL, key_row = NULL, key_id = NULL, asked = NULL, reason = NULL WHERE profile = $1`,
 	} {
 		if _, err := t.exec(query, p); err != nil {
 			return false, err

@@ -41,7 +41,7 @@ var (
 // newest of a purpose is valid.
 func (db *DB) NewLink(ctx context.Context, actor erasure.Actor, purpose LinkPurpose, operator uuid.UUID) (token string, until time.Time, err error) {
 	err = db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
+		if _, err := t.stands(actor, erasure.Admin); err != nil {
 			return err
 		}
 		if err := t.mayLink(purpose, operator); err != nil {

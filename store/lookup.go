@@ -43,10 +43,10 @@ func (db *DB) normalised(ctx context.Context, id erasure.Identifier) (identifier
 }
 
 // lookupQuery finds the live profiles of an identifier, oldest first, so many
-// at most. It is no join, for SQLite would plan one anew at each call.
-const lookupQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles p
-	WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2
-		AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile) ORDER BY l.profile LIMIT $3) ORDER BY p.id`
+// at most. CROSS JOIN keeps SQLite from beginning with profiles.
+const lookupQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM lookup l CROSS JOIN profiles p
+	WHERE l.key = $1 AND l.mac = $2 AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)
+	ORDER BY l.profile LIMIT $3`
 
 // everyMatch is the limit of a look-up that has none.
 const everyMatch = math.MaxInt64
@@ -216,7 +216,7 @@ func (db *DB) summaryAndFragments(ctx context.Context, p profile) (erasure.Profi
 	if out.Former, err = db.former(ctx, p.id); err != nil {
 		return out, nil, fmt.Errorf("reading former User IDs: %w", err)
 	}
-	out.Open, err = db.openRequest(ctx, p.id)
+	out.Open, err = db.openRequest(ctx, p)
 	return out, fs, err
 }
 

@@ -13,7 +13,7 @@ import (
 // stops it; that is noted and tried again after a cancel.
 func (t *tx) mergeUnlessOpen(target *profile, other profile, alias bool) (bool, error) {
 	for _, p := range []profile{*target, other} {
-		_, err := t.openRequest(p.id)
+		_, err := t.openRequest(p)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
@@ -38,8 +38,8 @@ func (t *tx) merge(survivor, loser profile) error {
 	for _, query := range []string{
 		`UPDATE fragments SET profile = $1 WHERE profile = $2`,
 		`INSERT INTO lookup (key, mac, profile) SELECT key, mac, $1 FROM lookup WHERE profile = $2 ON CONFLICT DO NOTHING`,
+		`UPDATE requests SET profile = $1 WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $2 OR leads_to = $2)`,
 		`UPDATE profiles SET leads_to = $1 WHERE id = $2 OR leads_to = $2`,
-		`UPDATE requests SET profile = $1 WHERE profile = $2`,
 	} {
 		if _, err := t.exec(query, survivor.id, loser.id); err != nil {
 			return err

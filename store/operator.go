@@ -42,7 +42,7 @@ func (db *DB) CreateOperator(ctx context.Context, actor erasure.Actor, n NewOper
 		}
 	}
 	err = db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
+		if _, err := t.stands(actor, erasure.Admin); err != nil {
 			return err
 		}
 		o, err = t.createOperator(actor, n, hash)

@@ -77,7 +77,7 @@ func (t *tx) newPassword(id uuid.UUID, hash string, kind erasure.Kind) error {
 // there was nothing to change.
 func (db *DB) changeOperator(ctx context.Context, actor erasure.Actor, id uuid.UUID, change func(*tx, erasure.Operator) (erasure.Entry, error)) error {
 	return db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin); err != nil {
+		if _, err := t.stands(actor, erasure.Admin); err != nil {
 			return err
 		}
 		o, err := t.operator(id)

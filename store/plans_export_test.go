@@ -28,7 +28,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,
 		"any waiting": `SELECT 1 FROM requests WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL LIMIT 1`,
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
-		"of profile":  `SELECT id FROM requests WHERE profile = $1`,
+		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
 		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
 	}

@@ -100,7 +100,7 @@ func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) e
 		return nil
 	}
 	return db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+		if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
 			return err
 		}
 		for _, l := range looks {

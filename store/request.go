@@ -46,11 +46,16 @@ func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err 
 	if keyRow.Valid && keyID != nil {
 		r.key = &seal.Ref{Row: keyRow.Int64, ID: *keyID}
 	}
+	r.reckon(hb)
+	return r, err
+}
+
+// reckon says how long a pending request may still be cancelled.
+func (r *request) reckon(hb erasure.Heartbeat) {
 	if r.State == erasure.Pending {
 		r.Cancellable = !passed(r.due, hb)
 		r.Remaining = time.Duration(max(0, r.due-hb.Passed())) * time.Millisecond
 	}
-	return r, err
 }
 
 // passed is the one rule for "the window has passed". The claim's and the
@@ -89,7 +94,7 @@ func (db *DB) RequestDetails(ctx context.Context, actor erasure.Actor, id erasur
 		return r.Request, err
 	}
 	err = db.write(ctx, func(t *tx) error {
-		if err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+		if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
 			return err
 		}
 		t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor, Request: &r.ID}, subjectOf(r), k)
@@ -128,20 +133,22 @@ func (r *request) open(k seal.Key) error {
 	return nil
 }
 
-func (db *DB) openRequest(ctx context.Context, profile int64) (*erasure.Request, error) {
+func (db *DB) openRequest(ctx context.Context, p profile) (*erasure.Request, error) {
 	_, hb := db.now()
-	r, err := scanRequest(db.reads.QueryRowContext(ctx, openRequestQuery, profile).Scan, hb)
+	r, err := scanRequest(db.reads.QueryRowContext(ctx, openRequestQuery, p.efface[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	return &r.Request, err
 }
 
+// openRequestQuery goes by User ID: a profile with an open request does not
+// merge, so the request has its present one.
 const openRequestQuery = `SELECT ` + requestColumns + requestTables + `
-	WHERE r.profile = $1 AND r.state IN ('pending', 'in_progress', 'failed') AND r.joined IS NULL`
+	WHERE r.efface_id = $1 AND r.state IN ('pending', 'in_progress', 'failed') AND r.joined IS NULL`
 
-func (t *tx) openRequest(profile int64) (request, error) {
-	return scanRequest(t.row(openRequestQuery, profile).Scan, t.hb)
+func (t *tx) openRequest(p profile) (request, error) {
+	return scanRequest(t.row(openRequestQuery, p.efface[:]).Scan, t.hb)
 }
 
 func (t *tx) request(id erasure.RequestID) (request, error) {
@@ -177,20 +184,21 @@ func (db *DB) checkNew(ctx context.Context, n erasure.NewRequest) (asked identif
 }
 
 func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bool, error) {
-	if err := t.stands(n.Actor, erasure.Admin, erasure.Staff); err != nil {
+	by, err := t.stands(n.Actor, erasure.Admin, erasure.Staff)
+	if err != nil {
 		return request{}, false, err
 	}
 	p, err := t.profileToErase(n, asked)
 	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
-		return t.requestUnknown(n, asked, err)
+		return t.requestUnknown(n, asked, by, err)
 	}
 	if err != nil {
 		return request{}, false, err
 	}
-	if open, err := t.openRequest(p.id); !errors.Is(err, sql.ErrNoRows) {
+	if open, err := t.openRequest(p); !errors.Is(err, sql.ErrNoRows) {
 		return open, false, err
 	}
-	r, err := t.newRequest(n, asked, p)
+	r, err := t.newRequest(n, asked, p, by)
 	return r, err == nil, err
 }
 
@@ -219,7 +227,7 @@ func (t *tx) profileToErase(n erasure.NewRequest, asked identifier) (profile, er
 
 // requestUnknown takes a request for an identifier that no live profile has:
 // it is that of the profile being erased, or waits for one to appear.
-func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, notFound error) (request, bool, error) {
+func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, by string, notFound error) (request, bool, error) {
 	if r, err := t.erasing(asked); !errors.Is(err, sql.ErrNoRows) {
 		return r, false, err
 	}
@@ -229,49 +237,67 @@ func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, notFound err
 	if r, err := t.waitingRequest(asked); !errors.Is(err, sql.ErrNoRows) {
 		return r, false, err
 	}
-	r, err := t.newRequest(n, asked, profile{table: asked.table})
+	r, err := t.newRequest(n, asked, profile{table: asked.table}, by)
 	return r, err == nil, err
 }
 
 // newRequest writes a pending request with the counts of what is held:
 // distinct identifiers, and records. p is the zero profile but for its table
-// where nobody is known yet.
-func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile) (request, error) {
+// where nobody is known yet; by is who asks, for people.
+//
+// What it returns is what a read of the row would give, put together here:
+// RETURNING makes SQLite open a table in memory for each request.
+func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile, by string) (r request, err error) {
 	k, err := t.db.keys.Take(context.Background())
 	if err != nil {
-		return request{}, err
+		return r, err
 	}
-	id := erasure.NewRequestID(t.now)
-	var profileID, effaceID, waiting, reason any
+	window := t.db.options.CancelWindow
+	r = request{key: &k.Ref, due: t.hb.Store + window.Milliseconds(), Request: erasure.Request{
+		ID: erasure.NewRequestID(t.now), Batch: n.Batch, Table: p.table, State: erasure.Pending, Origin: n.Origin, Actor: n.Actor,
+		RequestedBy: by, Reference: n.Reference, Suppress: n.Suppress,
+		RequestedAt: millis(t.now.UnixMilli()), CancelBefore: millis(t.now.Add(window).UnixMilli()),
+	}}
+	r.reckon(t.hb)
+	var waiting any
 	subject := string(joinAsked(asked))
 	if p.id != 0 {
-		profileID, effaceID, subject = p.id, p.efface[:], p.efface.String()
+		r.profile, r.EffaceID, subject = sql.NullInt64{Int64: p.id, Valid: true}, &p.efface, p.efface.String()
 	} else {
 		mac := fingerprint(t.db.secrets.waiting, asked.table, asked.key, asked.value)
 		waiting = mac[:]
 	}
-	if n.Reason != "" {
-		reason = k.Seal([]byte(n.Reason), seal.AD{Table: "requests", Column: "reason"})
-	}
 	if n.EffaceID != nil {
 		asked = identifier{key: effaceIDKey, value: p.efface.String()}
 	}
-	window := t.db.options.CancelWindow
-	r, err := scanRequest(t.row(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
-		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14,
-			(SELECT COUNT(*) FROM lookup WHERE profile = $4), (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $4),
-			$15, $16, $17, $18)
-		RETURNING `+requestColumns,
-		id[:], null16(n.Batch), string(p.table), profileID, effaceID, waiting, string(n.Origin), string(n.Actor.Kind), n.Actor.ID[:],
-		n.Reference, n.Suppress, t.now.UnixMilli(), t.now.Add(window).UnixMilli(), t.hb.Store+window.Milliseconds(),
-		k.Ref.Row, k.Ref.ID[:], k.Seal(joinAsked(asked), askedAD()), reason).Scan, t.hb)
-	if err != nil {
-		return request{}, fmt.Errorf("writing the request: %w", err)
+	r.asked = k.Seal(joinAsked(asked), askedAD())
+	if n.Reason != "" {
+		r.reason = k.Seal([]byte(n.Reason), seal.AD{Table: "requests", Column: "reason"})
 	}
-	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &id, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
-		Reference: n.Reference, Actor: n.Actor, Counts: &erasure.Counts{Identifiers: r.Identifiers, Records: r.Records}}, subject, k)
+	counts, err := t.counts(p)
+	if err != nil {
+		return r, fmt.Errorf("counting what is held: %w", err)
+	}
+	r.Identifiers, r.Records = counts.Identifiers, counts.Records
+	_, err = t.exec(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
+		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+		r.ID[:], null16(r.Batch), string(r.Table), r.profile, null16(r.EffaceID), waiting, string(r.Origin),
+		string(r.Actor.Kind), r.Actor.ID[:], r.Reference, r.Suppress, r.RequestedAt.UnixMilli(), r.CancelBefore.UnixMilli(), r.due,
+		r.Identifiers, r.Records, k.Ref.Row, k.Ref.ID[:], r.asked, r.reason)
+	if err != nil {
+		return r, fmt.Errorf("writing the request: %w", err)
+	}
+	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
+		Reference: n.Reference, Actor: n.Actor, Counts: &counts}, subject, k)
 	return r, nil
+}
+
+// counts counts what is held of a profile; nothing of the zero profile.
+func (t *tx) counts(p profile) (c erasure.Counts, err error) {
+	err = t.row(`SELECT (SELECT COUNT(*) FROM lookup WHERE profile = $1), (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $1)`,
+		p.id).Scan(&c.Identifiers, &c.Records)
+	return c, err
 }
 
 // RequestByProfile returns the newest request that was made for this User ID,

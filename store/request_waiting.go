@@ -33,11 +33,11 @@ func (t *tx) waitingRequest(id identifier) (request, error) {
 func (t *tx) erasing(id identifier) (request, error) {
 	if id.key == effaceIDKey {
 		return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
-			WHERE r.profile = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1)
+			WHERE r.efface_id = (SELECT p.efface_id FROM profiles p WHERE p.id = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1))
 				AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL`, uuidBytes(id.value)).Scan, t.hb)
 	}
 	return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
-		WHERE r.profile IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2)
+		WHERE r.efface_id IN (SELECT p.efface_id FROM profiles p WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2))
 			AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL
 		ORDER BY r.id LIMIT 1`, id.number, id.mac[:]).Scan, t.hb)
 }
@@ -64,7 +64,7 @@ func (t *tx) attachWaiting(id identifier, p profile) error {
 	if err != nil {
 		return err
 	}
-	open, err := t.openRequest(p.id)
+	open, err := t.openRequest(p)
 	if errors.Is(err, sql.ErrNoRows) {
 		_, err = t.exec(`UPDATE requests SET profile = $1, efface_id = $2 WHERE id = $3`, p.id, p.efface[:], r.ID[:])
 		t.logAbout(erasure.Entry{Kind: erasure.RequestAttached, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}, p.efface.String(), k)

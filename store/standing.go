@@ -12,32 +12,32 @@ import (
 // who was disabled or lost the role, a key that was revoked or has expired.
 // Both were checked when the request came in, but its body may take a minute
 // to arrive, so each change and each look checks them again in its own commit. The terminal
-// and Efface itself have no right that could end.
-func (t *tx) stands(actor erasure.Actor, roles ...erasure.Role) error {
+// and Efface itself have no right that could end. who is the actor for people,
+// as [requestColumns] reads it.
+func (t *tx) stands(actor erasure.Actor, roles ...erasure.Role) (who string, err error) {
 	switch actor.Kind {
 	case erasure.ByOperator:
 		return t.operatorStands(actor, roles)
 	case erasure.ByKey:
 		return t.keyStands(actor)
 	}
-	return nil
+	return string(actor.Kind), nil
 }
 
-func (t *tx) operatorStands(actor erasure.Actor, roles []erasure.Role) error {
+func (t *tx) operatorStands(actor erasure.Actor, roles []erasure.Role) (email string, err error) {
 	var role string
-	err := t.row(`SELECT role FROM operators WHERE id = $1 AND disabled = 0`, actor.ID[:]).Scan(&role)
+	err = t.row(`SELECT email, role FROM operators WHERE id = $1 AND disabled = 0`, actor.ID[:]).Scan(&email, &role)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !slices.Contains(roles, erasure.Role(role)) {
-		return erasure.Errorf(erasure.CodeForbidden, "Your account may no longer do this; sign in again.")
+		return "", erasure.Errorf(erasure.CodeForbidden, "Your account may no longer do this; sign in again.")
 	}
-	return err
+	return email, err
 }
 
-func (t *tx) keyStands(actor erasure.Actor) error {
-	var one int
-	err := t.row(`SELECT 1 FROM api_keys WHERE id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`,
-		actor.ID[:], t.now.UnixMilli()).Scan(&one)
+func (t *tx) keyStands(actor erasure.Actor) (name string, err error) {
+	err = t.row(`SELECT 'key:' || name FROM api_keys WHERE id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`,
+		actor.ID[:], t.now.UnixMilli()).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
-		return erasure.Errorf(erasure.CodeUnauthorized, "This key is no longer valid.")
+		return "", erasure.Errorf(erasure.CodeUnauthorized, "This key is no longer valid.")
 	}
-	return err
+	return name, err
 }
