@@ -43,8 +43,13 @@ func (db *DB) normalised(ctx context.Context, id erasure.Identifier) (identifier
 }
 
 // lookupQuery finds the live profiles of an identifier, oldest first, so many
-// at most. CROSS JOIN keeps SQLite from beginning with profiles.
-const lookupQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM lookup l CROSS JOIN profiles p
+// at most.
+const lookupQuery = `SELECT ` + profileColumns + byIdentifier
+
+const profileColumns = `p.id, p.efface_id, p.table_, p.created_at`
+
+// CROSS JOIN keeps SQLite from beginning with profiles.
+const byIdentifier = ` FROM lookup l CROSS JOIN profiles p
 	WHERE l.key = $1 AND l.mac = $2 AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)
 	ORDER BY l.profile LIMIT $3`
 
@@ -103,7 +108,9 @@ func (t *tx) leadsTo(id identifier, p profile) (bool, error) {
 
 var errNoProfile = erasure.Errorf(erasure.CodeNotFound, "No profile has this User ID; it may have been erased meanwhile.")
 
-const profileQuery = `SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles p
+const profileQuery = `SELECT ` + profileColumns + byUserID
+
+const byUserID = ` FROM profiles p
 	WHERE p.id = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1) AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`
 
 // profile reads a live profile by its User ID or a former one.

@@ -145,7 +145,9 @@ func (db *DB) openRequest(ctx context.Context, p profile) (*erasure.Request, err
 // openRequestQuery goes by User ID: a profile with an open request does not
 // merge, so the request has its present one.
 const openRequestQuery = `SELECT ` + requestColumns + requestTables + `
-	WHERE r.efface_id = $1 AND r.state IN ('pending', 'in_progress', 'failed') AND r.joined IS NULL`
+	WHERE r.efface_id = $1 AND ` + isOpen
+
+const isOpen = `r.state IN ('pending', 'in_progress', 'failed') AND r.joined IS NULL`
 
 func (t *tx) openRequest(p profile) (request, error) {
 	return scanRequest(t.row(openRequestQuery, p.efface[:]).Scan, t.hb)
@@ -188,41 +190,19 @@ func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bo
 	if err != nil {
 		return request{}, false, err
 	}
-	p, err := t.profileToErase(n, asked)
+	p, err := t.target(n, asked)
 	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
 		return t.requestUnknown(n, asked, by, err)
 	}
 	if err != nil {
 		return request{}, false, err
 	}
-	if open, err := t.openRequest(p); !errors.Is(err, sql.ErrNoRows) {
-		return open, false, err
+	if p.open != nil {
+		r, err := t.request(*p.open)
+		return r, false, err
 	}
 	r, err := t.newRequest(n, asked, p, by)
 	return r, err == nil, err
-}
-
-func (t *tx) profileToErase(n erasure.NewRequest, asked identifier) (profile, error) {
-	if n.EffaceID != nil {
-		p, err := t.profile(*n.EffaceID)
-		if err == nil && p.efface != *n.EffaceID {
-			return p, erasure.Errorf(erasure.CodeConflict,
-				"This profile was merged into another one meanwhile; look at it again and paste its present User ID.").In("confirm")
-		}
-		return p, err
-	}
-	found, err := t.lookup(asked, everyMatch)
-	switch {
-	case err != nil:
-		return profile{}, err
-	case len(found) == 0:
-		return profile{}, erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
-	case len(found) > 1:
-		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; ask for one of them by its User ID.", len(found))
-		e.Matches = len(found)
-		return profile{}, e
-	}
-	return found[0], nil
 }
 
 // requestUnknown takes a request for an identifier that no live profile has:
@@ -237,17 +217,16 @@ func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, by string, n
 	if r, err := t.waitingRequest(asked); !errors.Is(err, sql.ErrNoRows) {
 		return r, false, err
 	}
-	r, err := t.newRequest(n, asked, profile{table: asked.table}, by)
+	r, err := t.newRequest(n, asked, target{profile: profile{table: asked.table}}, by)
 	return r, err == nil, err
 }
 
-// newRequest writes a pending request with the counts of what is held:
-// distinct identifiers, and records. p is the zero profile but for its table
+// newRequest writes a pending request. p is the zero profile but for its table
 // where nobody is known yet; by is who asks, for people.
 //
 // What it returns is what a read of the row would give, put together here:
 // RETURNING makes SQLite open a table in memory for each request.
-func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile, by string) (r request, err error) {
+func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by string) (r request, err error) {
 	k, err := t.db.keys.Take(context.Background())
 	if err != nil {
 		return r, err
@@ -256,6 +235,7 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile, by st
 	r = request{key: &k.Ref, due: t.hb.Store + window.Milliseconds(), Request: erasure.Request{
 		ID: erasure.NewRequestID(t.now), Batch: n.Batch, Table: p.table, State: erasure.Pending, Origin: n.Origin, Actor: n.Actor,
 		RequestedBy: by, Reference: n.Reference, Suppress: n.Suppress,
+		Identifiers: p.held.Identifiers, Records: p.held.Records,
 		RequestedAt: millis(t.now.UnixMilli()), CancelBefore: millis(t.now.Add(window).UnixMilli()),
 	}}
 	r.reckon(t.hb)
@@ -274,11 +254,6 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile, by st
 	if n.Reason != "" {
 		r.reason = k.Seal([]byte(n.Reason), seal.AD{Table: "requests", Column: "reason"})
 	}
-	counts, err := t.counts(p)
-	if err != nil {
-		return r, fmt.Errorf("counting what is held: %w", err)
-	}
-	r.Identifiers, r.Records = counts.Identifiers, counts.Records
 	_, err = t.exec(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
 		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
@@ -289,15 +264,8 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p profile, by st
 		return r, fmt.Errorf("writing the request: %w", err)
 	}
 	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
-		Reference: n.Reference, Actor: n.Actor, Counts: &counts}, subject, k)
+		Reference: n.Reference, Actor: n.Actor, Counts: &p.held}, subject, k)
 	return r, nil
-}
-
-// counts counts what is held of a profile; nothing of the zero profile.
-func (t *tx) counts(p profile) (c erasure.Counts, err error) {
-	err = t.row(`SELECT (SELECT COUNT(*) FROM lookup WHERE profile = $1), (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $1)`,
-		p.id).Scan(&c.Identifiers, &c.Records)
-	return c, err
 }
 
 // RequestByProfile returns the newest request that was made for this User ID,

@@ -267,7 +267,7 @@ func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 }
 
 func (t *tx) profileByRow(id int64) (profile, error) {
-	p, err := scanProfile(t.row(`SELECT p.id, p.efface_id, p.table_, p.created_at FROM profiles f
+	p, err := scanProfile(t.row(`SELECT `+profileColumns+` FROM profiles f
 		JOIN profiles p ON p.id = COALESCE(f.leads_to, f.id) WHERE f.id = $1 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, errNoProfile
