@@ -52,16 +52,17 @@ type claim struct {
 	origin    erasure.Origin
 	reference string
 	suppress  bool
+	counts    erasure.Counts // as found when asked
 	key       seal.Ref
 	asked     []byte
 }
 
-const claimColumns = `id, batch, joined, table_, profile, origin, reference, suppress, key_row, key_id, asked`
+const claimColumns = `id, batch, joined, table_, profile, origin, reference, suppress, identifiers, records, key_row, key_id, asked`
 
 func scanClaim(scan func(...any) error) (c claim, err error) {
 	var table, origin string
 	err = scan(scan16(&c.id), scanNull16(&c.batch), scanNull16(&c.joined), &table, &c.profile, &origin, &c.reference,
-		&c.suppress, &c.key.Row, scan16(&c.key.ID), &c.asked)
+		&c.suppress, &c.counts.Identifiers, &c.counts.Records, &c.key.Row, scan16(&c.key.ID), &c.asked)
 	c.table, c.origin = erasure.Table(table), erasure.Origin(origin)
 	return c, err
 }
@@ -101,15 +102,14 @@ func (t *tx) claimed(root claim, joined []claim) error {
 	if err := t.fixKeys(root, together); err != nil {
 		return err
 	}
-	var counts erasure.Counts
-	err := t.row(`UPDATE requests SET
-			identifiers = (SELECT COUNT(*) FROM lookup WHERE profile = requests.profile),
-			records = (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = requests.profile)
-		WHERE id = $1 RETURNING identifiers, records`, root.id[:]).Scan(&counts.Identifiers, &counts.Records)
+	counts, err := t.counts(root.profile)
 	if err != nil {
-		return err
+		return fmt.Errorf("counting what will be erased: %w", err)
 	}
 	for _, c := range together {
+		if err := t.fixCounts(c, counts); err != nil {
+			return err
+		}
 		if c.suppress {
 			if err := t.suppress(c); err != nil {
 				return fmt.Errorf("suppressing: %w", err)
@@ -118,15 +118,26 @@ func (t *tx) claimed(root claim, joined []claim) error {
 		t.log(erasure.Entry{Kind: erasure.RequestClaimed, Request: &c.id, Batch: c.batch, From: erasure.Pending, To: erasure.InProgress,
 			Origin: c.origin, Reference: c.reference, Actor: erasure.System, Counts: &counts})
 	}
-	for _, c := range joined {
-		_, err := t.exec(`UPDATE requests SET identifiers = $1, records = $2 WHERE id = $3`, counts.Identifiers, counts.Records, c.id[:])
-		if err != nil {
-			return err
-		}
-	}
 	if root.profile.Valid {
 		_, err = t.exec(`INSERT INTO claimed (profile) VALUES ($1)`, root.profile.Int64)
 	}
+	return err
+}
+
+// counts counts what is held of a profile, and nothing where there is none.
+func (t *tx) counts(profile sql.NullInt64) (c erasure.Counts, err error) {
+	err = t.row(`SELECT (SELECT COUNT(*) FROM lookup WHERE profile = $1), (SELECT COALESCE(SUM(records), 0) FROM fragments WHERE profile = $1)`,
+		profile).Scan(&c.Identifiers, &c.Records)
+	return c, err
+}
+
+// fixCounts notes what will be erased, where that is not what was found when
+// the request was made: most rows need not be written again.
+func (t *tx) fixCounts(c claim, counts erasure.Counts) error {
+	if c.counts == counts {
+		return nil
+	}
+	_, err := t.exec(`UPDATE requests SET identifiers = $1, records = $2 WHERE id = $3`, counts.Identifiers, counts.Records, c.id[:])
 	return err
 }
 
@@ -136,8 +147,10 @@ func (t *tx) fixKeys(root claim, together []claim) error {
 	if root.profile.Valid {
 		_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id)
 			SELECT $1, key_row, key_id FROM fragments WHERE profile = $2
-			UNION ALL SELECT $1, key_row, key_id FROM requests WHERE key_row IS NOT NULL
-				AND efface_id IN (SELECT efface_id FROM profiles WHERE id = $2 OR leads_to = $2)`,
+			UNION ALL SELECT $1, r.key_row, r.key_id FROM profiles p CROSS JOIN requests r
+				WHERE p.id = $2 AND r.efface_id = p.efface_id AND r.key_row IS NOT NULL
+			UNION ALL SELECT $1, r.key_row, r.key_id FROM profiles p CROSS JOIN requests r
+				WHERE p.leads_to = $2 AND r.efface_id = p.efface_id AND r.key_row IS NOT NULL`,
 			root.id[:], root.profile.Int64)
 		return err
 	}

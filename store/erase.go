@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
@@ -18,7 +19,7 @@ const underway = ` state IN ('in_progress', 'failed') AND joined IS NULL AND ret
 // erasing is one claimed request with the keys that its claim fixed.
 type erasing struct {
 	id     erasure.RequestID
-	state  erasure.State // in_progress or failed
+	entry  erasure.Entry // to be logged once the keys are gone; From is the state, in_progress or failed
 	joined bool          // others are joined with it
 	refs   []seal.Ref
 }
@@ -60,22 +61,27 @@ func (db *DB) DestroyKeys(ctx context.Context, limit int) (done int, busy bool, 
 
 func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, err error) {
 	_, hb := db.now()
-	rows, err := db.reads.QueryContext(ctx, `SELECT r.id, r.state, EXISTS (SELECT 1 FROM requests j WHERE j.joined = r.id), k.key_row, k.key_id FROM erasure_keys k JOIN requests r ON r.id = k.request
+	rows, err := db.reads.QueryContext(ctx, `SELECT r.state, EXISTS (SELECT 1 FROM requests j WHERE j.joined = r.id), k.key_row, k.key_id, r.`+
+		strings.ReplaceAll(moveColumns, ", ", ", r.")+`
+		FROM erasure_keys k JOIN requests r ON r.id = k.request
 		WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2)
 		ORDER BY r.id`, hb.Store, limit)
 	if err != nil {
 		return nil, err
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
-		var id erasure.RequestID
 		var state string
 		var joined bool
 		var ref seal.Ref
-		if err := scan(scan16(&id), &state, &joined, &ref.Row, scan16(&ref.ID)); err != nil {
+		entry, id, err := scanMove(func(dest ...any) error {
+			return scan(append([]any{&state, &joined, &ref.Row, scan16(&ref.ID)}, dest...)...)
+		}, erasure.KeysDestroyed, "", erasure.InProgress)
+		if err != nil {
 			return err
 		}
 		if len(claimed) == 0 || claimed[len(claimed)-1].id != id {
-			claimed = append(claimed, erasing{id: id, state: erasure.State(state), joined: joined})
+			entry.From = erasure.State(state)
+			claimed = append(claimed, erasing{id: id, entry: entry, joined: joined})
 		}
 		last := &claimed[len(claimed)-1]
 		last.refs = append(last.refs, ref)
@@ -87,19 +93,23 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 // keysDestroyed records that a request's keys are gone, with the list of
 // them. Another runner may have recorded it before, or a failed try of it.
 func (t *tx) keysDestroyed(e erasing) (gone bool, err error) {
-	err = t.each(func(scan func(...any) error) error {
-		gone = true
-		entry, id, err := scanMove(scan, erasure.KeysDestroyed, e.state, erasure.InProgress)
-		if id == e.id {
-			entry.Counts.Keys = len(e.refs)
-			for _, ref := range e.refs {
-				entry.Keys = append(entry.Keys, ref.ID)
-			}
-		}
+	n, err := t.exec(keysDestroyedQuery(e.entry.From, `id = $2`), t.now.UnixMilli(), e.id[:], string(e.entry.From))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	e.entry.Counts.Keys = len(e.refs)
+	for _, ref := range e.refs {
+		e.entry.Keys = append(e.entry.Keys, ref.ID)
+	}
+	t.log(e.entry)
+	if !e.joined {
+		return true, nil
+	}
+	return true, t.each(func(scan func(...any) error) error {
+		entry, _, err := scanMove(scan, erasure.KeysDestroyed, e.entry.From, erasure.InProgress)
 		t.log(entry)
 		return err
-	}, keysDestroyedQuery(e), t.now.UnixMilli(), e.id[:], string(e.state))
-	return gone, err
+	}, keysDestroyedQuery(e.entry.From, `joined = $2`)+` RETURNING `+moveColumns, t.now.UnixMilli(), e.id[:], string(e.entry.From))
 }
 
 // moveColumns are what a statement that moves a request returns for the entry
@@ -114,19 +124,15 @@ func scanMove(scan func(...any) error, kind erasure.Kind, from, to erasure.State
 	return e, id, err
 }
 
-// keysDestroyedQuery sets the state only where it changes, and looks for
-// joined requests only where there are some: five indexes name the state, and
-// leaving them alone makes this step twice as fast.
-func keysDestroyedQuery(e erasing) string {
-	set, where := ``, `id = $2`
-	if e.state == erasure.Failed {
+// keysDestroyedQuery sets the state only where it changes: five indexes name
+// it, and leaving them alone makes this step twice as fast.
+func keysDestroyedQuery(from erasure.State, which string) string {
+	set := ``
+	if from == erasure.Failed {
 		set = `state = 'in_progress', `
 	}
-	if e.joined {
-		where = `(id = $2 OR joined = $2)`
-	}
 	return `UPDATE requests SET ` + set + `keys_destroyed_at = $1, last_error = '', key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
-		WHERE ` + where + ` AND state = $3 AND keys_destroyed_at = 0 RETURNING ` + moveColumns
+		WHERE ` + which + ` AND state = $3 AND keys_destroyed_at = 0`
 }
 
 // rowsOfOne is about how many rows a person has at least.
@@ -134,6 +140,10 @@ const rowsOfOne = 16
 
 // OneRequest is a budget for [DB.DeleteRows] that touches one request alone.
 const OneRequest = rowsOfOne - 1
+
+// fewestRows orders requests by how many rows are to be deleted. Groups come
+// last: they may have a million members, whom no request counts.
+const fewestRows = ` table_ = 'group', records, id`
 
 // DeleteRows deletes rows of profiles whose keys are destroyed, about budget
 // of them in one commit, so that a person with a million records blocks
@@ -173,7 +183,7 @@ func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
 		rs = append(rs, r)
 		return err
 	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-		AND keys_destroyed_at > 0 ORDER BY records, id LIMIT $2) ORDER BY records, id`, t.hb.Store, budget/rowsOfOne+1)
+		AND keys_destroyed_at > 0 ORDER BY`+fewestRows+` LIMIT $2) ORDER BY`+fewestRows, t.hb.Store, budget/rowsOfOne+1)
 	return rs, err
 }
 
@@ -195,6 +205,9 @@ func (t *tx) deleteProfile(r request, left *int) (bool, error) {
 	}
 	if done, err := t.deleteSome(left, `DELETE FROM lookup WHERE (key, mac, profile) IN
 		(SELECT key, mac, profile FROM lookup WHERE profile = $1 LIMIT $2)`, p); err != nil || !done {
+		return false, err
+	}
+	if done, err := t.deleteSome(left, deleteMemberships[r.Table], p); err != nil || !done {
 		return false, err
 	}
 	for _, query := range []string{
@@ -279,8 +292,12 @@ const FailedTries = 10
 func (db *DB) NoteFailure(ctx context.Context, step Step, why string) (noted bool, err error) {
 	err = db.write(ctx, func(t *tx) error {
 		noted = false
+		first := ` id`
+		if step == Deleting {
+			first = fewestRows
+		}
 		r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-			AND (keys_destroyed_at > 0) = $2 ORDER BY CASE WHEN keys_destroyed_at > 0 THEN records ELSE 0 END, id LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
+			AND (keys_destroyed_at > 0) = $2 ORDER BY`+first+` LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
