@@ -110,68 +110,76 @@ type part struct {
 
 func (t *tx) ingestParts(parts []part) (Outcome, error) {
 	best := Suppressed
+	var told []profile
 	for _, p := range parts {
-		o, err := t.ingest(p)
+		to, o, err := t.ingest(p)
 		if err != nil {
 			return Refused, err
+		}
+		if o != Suppressed {
+			told = append(told, to)
 		}
 		if o == Added || best == Suppressed {
 			best = o
 		}
 	}
+	if len(told) == 2 {
+		return best, t.addMembership(told[1], told[0])
+	}
 	return best, nil
 }
 
-// ingest stores one part. It refuses before it writes.
-func (t *tx) ingest(p part) (Outcome, error) {
+// ingest stores one part and returns whom it is about. It refuses before it
+// writes.
+func (t *tx) ingest(p part) (profile, Outcome, error) {
 	ids, err := t.collectable(p.ids)
 	if err != nil || len(ids) == 0 {
-		return Suppressed, err
+		return profile{}, Suppressed, err
 	}
 	arrived, err := t.arrive(ids)
 	if err != nil {
-		return Refused, err
+		return profile{}, Refused, err
 	}
-	if seen, err := t.seen(p.digest, arrived); err != nil || seen {
-		return Seen, err
+	if before, seen, err := t.seen(p.digest, arrived); err != nil || seen {
+		return before, Seen, err
 	}
 	r, err := t.resolve(p.table, arrived)
 	if err != nil {
-		return Refused, err
+		return profile{}, Refused, err
 	}
 	previous, err := t.collectable(p.previous)
 	if err != nil {
-		return Refused, err
+		return profile{}, Refused, err
 	}
 	if len(previous) > 0 && len(previous) == len(p.previous) { // no reading of it is suppressed
 		if err := t.joinAlias(&r, previous); err != nil {
-			return Refused, err
+			return profile{}, Refused, err
 		}
 	}
-	return Added, t.tell(r, p)
+	return r.target, Added, t.tell(r, p)
 }
 
-// seen reports whether a profile that the call leads to has had it before.
-func (t *tx) seen(digest *[16]byte, arrived []arrival) (bool, error) {
+// seen finds the profile that a call leads to and that has had it before.
+func (t *tx) seen(digest *[16]byte, arrived []arrival) (before profile, seen bool, err error) {
 	if digest == nil {
-		return false, nil
+		return before, false, nil
 	}
 	told, err := t.wereTold(arrived)
 	if err != nil {
-		return false, err
+		return before, false, err
 	}
 	for _, p := range told {
 		var one int
 		err := t.row(`SELECT 1 FROM fragments f JOIN messages m ON m.fragment = f.id
 			WHERE f.profile = $1 AND m.digest = $2`, p.id, digest[:]).Scan(&one)
 		if err == nil {
-			return true, nil
+			return p, true, nil
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
-			return false, err
+			return before, false, err
 		}
 	}
-	return false, nil
+	return before, false, nil
 }
 
 // wereTold are the profiles that a call would have been stored with, had it

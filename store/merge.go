@@ -48,6 +48,9 @@ func (t *tx) merge(survivor, loser profile) error {
 	if _, err := t.exec(`DELETE FROM lookup WHERE profile = $1`, loser.id); err != nil {
 		return err
 	}
+	if err := t.moveMemberships(survivor, loser); err != nil {
+		return err
+	}
 	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
 	return t.moveRefusals(survivor, loser)
 }

@@ -22,7 +22,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
 		"due":         `SELECT id FROM requests WHERE state = 'pending' AND due <= $1 AND joined IS NULL ORDER BY due LIMIT $2`,
 		"keys left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2`,
-		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY id LIMIT $2`,
+		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY` + fewestRows + ` LIMIT $2`,
 		"work":        workQuery,
 		"activity":    activityQuery,
 		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,
@@ -31,6 +31,9 @@ func HotQueries(t *testing.T) map[string]string {
 		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
 		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
+	}
+	for table, query := range deleteMemberships {
+		queries["memberships of a "+string(table)] = query
 	}
 	now := time.Now()
 	for name, f := range map[string]erasure.RequestFilter{

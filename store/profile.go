@@ -88,6 +88,9 @@ func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
 	if len(l.fragments) == 0 {
 		return l, errNoProfile // it is being erased
 	}
+	if l.summary.Memberships, err = db.memberships(ctx, l.profile); err != nil {
+		return l, fmt.Errorf("counting memberships: %w", err)
+	}
 	l.key, err = db.keyring.Key(ctx, l.fragments[0].key)
 	if errors.Is(err, seal.ErrDestroyed) {
 		err = errNoProfile

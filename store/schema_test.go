@@ -75,7 +75,8 @@ func setting(t *testing.T, c *sql.Conn, name string) (value string) {
 // indexes are those that the queries were given for.
 var indexes = map[string]string{"work": "requests_due", "due": "requests_due", "openRequest": "requests_efface_id",
 	"any waiting": "requests_one_waiting", "waiting": "requests_one_waiting", "requests by reference": "requests_reference",
-	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to"}
+	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to",
+	"memberships of a user": "memberships_member"}
 
 // What is asked often or of many rows finds them by an index.
 func TestHotQueriesUseTheirIndexes(t *testing.T) {

@@ -50,6 +50,7 @@ type Profile struct {
 	Identifiers []HeldIdentifier
 	Sources     []Source
 	Records     int      // events kept, over all sources
+	Memberships int      // of a group its members, of a person their groups; counted where a profile is looked at
 	Open        *Request // the open deletion request, if there is one
 }
 

@@ -19,7 +19,7 @@ type Opener func(t testing.TB, configure ...func(*store.Options)) *store.DB
 func Conformance(t *testing.T, open Opener) {
 	for subject, all := range map[string]behaviours{
 		"resolution": resolution, "merges": merges, "requests": requests, "joined requests": joinedRequests,
-		"calls sent again": sentAgain, "erasures": erasures, "sessions": sessions,
+		"calls sent again": sentAgain, "erasures": erasures, "groups": groups, "sessions": sessions,
 	} {
 		t.Run(subject, func(t *testing.T) {
 			t.Parallel()

@@ -161,7 +161,7 @@ func (d trial) refusedMerge(t *testing.T, other, join []string) {
 func whatWasSeen(t *testing.T, d trial) {
 	call := ingest.Call{Kind: ingest.Group, Table: erasure.User, Source: "shop", MessageID: "m1", Record: []byte(`{"event":"joined"}`),
 		Identifiers:      Identifiers("user_id", "u1"),
-		GroupIdentifiers: []erasure.Identifier{{Table: erasure.Group, Key: "group_id", Value: "g1"}}, GroupID: "g1"}
+		GroupIdentifiers: GroupIdentifiers("group_id", "g1"), GroupID: "g1"}
 	for _, want := range []store.Outcome{store.Added, store.Seen, store.Seen} {
 		if r := Tell(t, d.DB, call); r.Outcome != want {
 			t.Fatalf("the outcome is %+v, not %s", r, want)
