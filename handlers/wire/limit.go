@@ -5,21 +5,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"github.com/efface/efface/store/erasure"
 )
 
-// Limiter bounds what one API key may ask for: requests a second, with one
-// second's worth in a burst, and requests at once. Only keys that exist reach
-// it, so it holds as many as there are.
+// Limiter bounds what one API key, or one account, may ask for: requests a
+// second, with one second's worth in a burst, and requests at once. Only those
+// that exist reach it, so it holds as many as there are.
 type Limiter struct {
 	perSecond float64 // 0 is any number
 	atOnce    int     // 0 is any number
 
 	mu   sync.Mutex
-	keys map[uuid.UUID]*usage
+	used map[any]*usage // by whose it is
 }
 
 type usage struct {
@@ -27,20 +26,20 @@ type usage struct {
 	running int
 }
 
-// NewLimiter makes a limiter of its own for each key; 0 is no limit.
+// NewLimiter makes a limiter that counts for each on its own; 0 is no limit.
 func NewLimiter(perSecond float64, atOnce int) *Limiter {
-	return &Limiter{perSecond: perSecond, atOnce: atOnce, keys: map[uuid.UUID]*usage{}}
+	return &Limiter{perSecond: perSecond, atOnce: atOnce, used: map[any]*usage{}}
 }
 
-// Enter counts a request of a key until leave is called. Its error is an
-// [erasure.Limited].
-func (l *Limiter) Enter(key uuid.UUID) (leave func(), err error) {
+// Enter counts a request until leave is called. whose is a key's id or an
+// account's. Its error is an [erasure.Limited].
+func (l *Limiter) Enter(whose any) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	u := l.keys[key]
+	u := l.used[whose]
 	if u == nil {
 		u = &usage{rate: l.newRate()}
-		l.keys[key] = u
+		l.used[whose] = u
 	}
 	if l.atOnce > 0 && u.running >= l.atOnce {
 		return nil, &erasure.Limited{Wait: time.Second}
