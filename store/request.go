@@ -190,6 +190,12 @@ func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bo
 	if err != nil {
 		return request{}, false, err
 	}
+	return t.requestOne(n, asked, by)
+}
+
+// requestOne asks for the one profile that a request is for. The actor's right
+// was checked before.
+func (t *tx) requestOne(n erasure.NewRequest, asked identifier, by string) (request, bool, error) {
 	p, err := t.target(n, asked)
 	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
 		return t.requestUnknown(n, asked, by, err)
@@ -197,6 +203,14 @@ func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bo
 	if err != nil {
 		return request{}, false, err
 	}
+	if n.EffaceID != nil {
+		asked = identifier{key: effaceIDKey, value: p.efface.String()}
+	}
+	return t.requestTarget(n, asked, p, by)
+}
+
+// requestTarget returns the open request of a profile, or makes one.
+func (t *tx) requestTarget(n erasure.NewRequest, asked identifier, p target, by string) (request, bool, error) {
 	if p.open != nil {
 		r, err := t.request(*p.open)
 		return r, false, err
@@ -246,9 +260,6 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by str
 	} else {
 		mac := fingerprint(t.db.secrets.waiting, asked.table, asked.key, asked.value)
 		waiting = mac[:]
-	}
-	if n.EffaceID != nil {
-		asked = identifier{key: effaceIDKey, value: p.efface.String()}
 	}
 	r.asked = k.Seal(joinAsked(asked), askedAD())
 	if n.Reason != "" {

@@ -75,8 +75,10 @@ func setting(t *testing.T, c *sql.Conn, name string) (value string) {
 // indexes are those that the queries were given for.
 var indexes = map[string]string{"work": "requests_due", "due": "requests_due", "openRequest": "requests_efface_id",
 	"any waiting": "requests_one_waiting", "waiting": "requests_one_waiting", "requests by reference": "requests_reference",
-	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to",
-	"memberships of a user": "memberships_member"}
+	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to", "submissions": "requests_single", "destroyed": "requests_state",
+	"page of a user": "COVERING INDEX requests_state", "count of a user": "COVERING INDEX requests_state",
+	"page of a group": "COVERING INDEX requests_group", "count of a group": "COVERING INDEX requests_group",
+	"memberships of a user": "memberships_member", "held value": "fragments_profile"}
 
 // What is asked often or of many rows finds them by an index.
 func TestHotQueriesUseTheirIndexes(t *testing.T) {
@@ -90,6 +92,26 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 		}
 		if index, ok := indexes[name]; ok && !strings.Contains(plan, index) {
 			t.Errorf("%s does not use %s:\n%s", name, index, plan)
+		}
+	}
+}
+
+// The index holds it also against a statement that forgot to look.
+func TestAUserIDHasOneOpenRequest(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Open(t, storetest.InDir(dir))
+	storetest.Identify(t, db, "shop", "user_id", "u1")
+	first := storetest.Requested(t, db, "user_id", "u1")
+	raw := storetest.Raw(t, dir)
+	again := func(state string) error {
+		id := erasure.NewRequestID(time.Now())
+		_, err := raw.Exec(`INSERT INTO requests (id, table_, profile, efface_id, state, origin, actor_kind, actor_id, suppress, requested_at, cancel_before, due)
+			SELECT $1, table_, profile, efface_id, $2, origin, actor_kind, actor_id, 0, 0, 0, 0 FROM requests WHERE id = $3`, id[:], state, first.ID[:])
+		return err
+	}
+	for _, state := range erasure.States {
+		if err := again(string(state)); (err == nil) == state.Open() {
+			t.Errorf("a second request that is %s: %v", state, err)
 		}
 	}
 }

@@ -28,6 +28,8 @@ func scanTarget(scan func(...any) error) (p target, err error) {
 	return p, err
 }
 
+var errNobody = erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
+
 // target finds the one live profile that a request is for.
 func (t *tx) target(n erasure.NewRequest, asked identifier) (target, error) {
 	if n.EffaceID != nil {
@@ -43,7 +45,7 @@ func (t *tx) target(n erasure.NewRequest, asked identifier) (target, error) {
 	case err != nil:
 		return p, err
 	case matches == 0:
-		return p, erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
+		return p, errNobody
 	case matches > 1:
 		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; ask for one of them by its User ID.", matches)
 		e.Matches = matches

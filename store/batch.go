@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// BatchLimit is how many identifiers [DB.RequestBatch] takes. They are queued
+// in one commit, in which nobody else can write.
+const BatchLimit = 10_000
+
+// RequestBatch asks for everyone that the identifiers lead to, all in one
+// commit. An identifier that leads to nobody, or cannot be one, spoils nothing:
+// its result says so.
+func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.Batch, results []erasure.Result, err error) {
+	if len(n.Asked) > BatchLimit {
+		return b, nil, erasure.Errorf(erasure.CodeInvalid, "Ask for 10,000 identifiers at most in one call.")
+	}
+	each := erasure.NewRequest{Unknown: n.Unknown, Origin: n.Origin, Actor: n.Actor, Reason: n.Reason, Reference: n.Reference, Suppress: n.Suppress}
+	asked := make([]identifier, len(n.Asked))
+	refused := make([]error, len(n.Asked))
+	for i, id := range n.Asked {
+		each.Asked = id
+		if asked[i], refused[i] = db.checkNew(ctx, each); refused[i] != nil && erasure.CodeOf(refused[i]) != erasure.CodeInvalid {
+			return b, nil, refused[i]
+		}
+	}
+	var id erasure.BatchID
+	err = db.write(ctx, func(t *tx) error {
+		id = erasure.NewBatchID(t.now)
+		each.Batch = &id
+		results = make([]erasure.Result, len(asked))
+		by, err := t.stands(n.Actor, erasure.Admin, erasure.Staff)
+		if err != nil {
+			return err
+		}
+		matched := 0
+		for i := range asked {
+			err := refused[i]
+			if err == nil {
+				results[i], err = t.requestMatches(each, asked[i], n.EveryMatch, by)
+			}
+			if results[i], err = refusedAs(results[i], err); err != nil {
+				return fmt.Errorf("identifier %d: %w", i+1, err)
+			}
+			if results[i].Matches > 0 {
+				matched++
+			}
+		}
+		return t.insertBatch(id, n, matched)
+	})
+	if err != nil {
+		return b, nil, err
+	}
+	b, err = db.Batch(ctx, id)
+	return b, results, err
+}
+
+// refusedAs turns an error about one identifier into its result.
+func refusedAs(r erasure.Result, err error) (erasure.Result, error) {
+	e, ok := errors.AsType[*erasure.Error](err)
+	if !ok {
+		return r, err
+	}
+	r = erasure.Result{Detail: e.Sentence, Matches: e.Matches}
+	switch e.Code {
+	case erasure.CodeNotFound:
+		r.Outcome = erasure.NotFound
+	case erasure.CodeShared:
+		r.Outcome = erasure.Shared
+	case erasure.CodeInvalid:
+		r.Outcome = erasure.Refused
+	default:
+		return r, err
+	}
+	return r, nil
+}
+
+// requestMatches asks for the profile that an identifier leads to, or for
+// every one of them.
+func (t *tx) requestMatches(n erasure.NewRequest, asked identifier, every bool, by string) (erasure.Result, error) {
+	if !every {
+		r, created, err := t.requestOne(n, asked, by)
+		return one(r, created), err
+	}
+	found, err := t.lookup(asked, everyMatch)
+	if err != nil {
+		return erasure.Result{}, err
+	}
+	if len(found) == 0 {
+		r, created, err := t.requestUnknown(n, asked, by, errNobody)
+		return one(r, created), err
+	}
+	all := erasure.Result{Outcome: erasure.AlreadyRequested, Matches: len(found)}
+	for _, p := range found {
+		to, err := t.targetByUserID(p.efface)
+		if err != nil {
+			return all, err
+		}
+		r, created, err := t.requestTarget(n, asked, to, by)
+		if err != nil {
+			return all, err
+		}
+		if created {
+			all.Outcome = erasure.Queued
+		}
+		all.Requests = append(all.Requests, r.ID)
+	}
+	return all, nil
+}
+
+// one is the result of an identifier that leads to one profile or to none.
+func one(r request, created bool) erasure.Result {
+	result := erasure.Result{Outcome: erasure.AlreadyRequested, Requests: []erasure.RequestID{r.ID}}
+	if created {
+		result.Outcome = erasure.Queued
+	}
+	if r.EffaceID != nil {
+		result.Matches = 1
+	}
+	return result
+}
+
+func (t *tx) insertBatch(id erasure.BatchID, n erasure.NewBatch, matched int) error {
+	_, err := t.exec(`INSERT INTO batches (id, origin, actor_kind, actor_id, reference, requested_at, requested, matched)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, id[:], string(n.Origin), string(n.Actor.Kind), n.Actor.ID[:], n.Reference,
+		t.now.UnixMilli(), len(n.Asked), matched)
+	if err != nil {
+		return fmt.Errorf("writing the batch: %w", err)
+	}
+	return nil
+}
+
+// RequestMatches asks for every profile that an identifier leads to. Where
+// those are several, their requests make a batch. Its errors are
+// [erasure.CodeNotFound] where nobody has it, and [erasure.CodeConflict] where
+// all of them were asked for before.
+func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []erasure.Request, b *erasure.BatchID, err error) {
+	asked, err := db.checkNew(ctx, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = db.write(ctx, func(t *tx) error {
+		rs, b, n.Batch = nil, nil, nil
+		by, err := t.stands(n.Actor, erasure.Admin, erasure.Staff)
+		if err != nil {
+			return err
+		}
+		found, err := t.lookup(asked, everyMatch)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return errNobody
+		}
+		if len(found) > 1 {
+			id := erasure.NewBatchID(t.now)
+			b, n.Batch = &id, &id
+		}
+		for _, p := range found {
+			to, err := t.targetByUserID(p.efface)
+			if err != nil {
+				return err
+			}
+			r, created, err := t.requestTarget(n, asked, to, by)
+			if err != nil {
+				return err
+			}
+			if created {
+				rs = append(rs, r.Request)
+			}
+		}
+		if len(rs) == 0 {
+			return erasure.Errorf(erasure.CodeConflict, "Everyone whom this identifier leads to was asked for before.")
+		}
+		if b == nil {
+			return nil
+		}
+		return t.insertBatch(*b, erasure.NewBatch{Asked: []erasure.Identifier{n.Asked}, Origin: n.Origin, Actor: n.Actor, Reference: n.Reference}, 1)
+	})
+	return rs, b, err
+}
+
+var errNoBatch = erasure.Errorf(erasure.CodeNotFound, "There is no batch with this id.")
+
+const batchColumns = `b.id, b.origin, b.actor_kind, b.actor_id,
+	COALESCE((SELECT o.email FROM operators o WHERE b.actor_kind = 'operator' AND o.id = b.actor_id),
+		(SELECT 'key:' || k.name FROM api_keys k WHERE b.actor_kind = 'key' AND k.id = b.actor_id), b.actor_kind),
+	b.reference, b.requested_at, b.requested, b.matched`
+
+// Batch reads a batch with the counts of its requests as they stand.
+func (db *DB) Batch(ctx context.Context, id erasure.BatchID) (b erasure.Batch, err error) {
+	var origin, actor string
+	err = db.reads.QueryRowContext(ctx, `SELECT `+batchColumns+` FROM batches b WHERE b.id = $1`, id[:]).
+		Scan(scan16(&b.ID), &origin, &actor, scan16(&b.Actor.ID), &b.RequestedBy, &b.Reference, scanTime(&b.RequestedAt), &b.Requested, &b.Matched)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, errNoBatch
+	}
+	if err != nil {
+		return b, err
+	}
+	b.Origin, b.Actor.Kind = erasure.Origin(origin), erasure.ActorKind(actor)
+	b.In, b.UpdatedAt = map[erasure.State]int{}, b.RequestedAt
+	rows, err := db.reads.QueryContext(ctx, batchCountsQuery, id[:])
+	if err != nil {
+		return b, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var state string
+		var n int
+		var last time.Time
+		err := scan(&state, &n, scanTime(&last))
+		b.In[erasure.State(state)] = n
+		if last.After(b.UpdatedAt) {
+			b.UpdatedAt = last
+		}
+		return err
+	})
+	return b, err
+}
+
+const batchCountsQuery = `SELECT state, COUNT(*), MAX(finished_at) FROM requests WHERE batch = $1 GROUP BY state`

@@ -1,0 +1,64 @@
+package erasure
+
+import "time"
+
+// NewBatch asks for the erasure of everyone that several identifiers lead to.
+type NewBatch struct {
+	Asked      []Identifier
+	EveryMatch bool // take each profile that a shared identifier leads to; else refuse it
+	Unknown    bool // accept identifiers that nothing is known of
+	Origin     Origin
+	Actor      Actor
+	Reason     string // 1,000 characters at most, erased with each person
+	Reference  string // see [CheckReference]
+	Suppress   bool
+}
+
+// Batch is requests made together.
+type Batch struct {
+	ID        BatchID
+	Origin    Origin
+	Actor     Actor
+	Reference string
+	// RequestedBy is as in [Request].
+	RequestedBy string
+	RequestedAt time.Time
+	// UpdatedAt is when the last of its requests was made or ended.
+	UpdatedAt time.Time
+
+	Requested int // identifiers that it was given
+	Matched   int // of them, that led to somebody
+	// In counts its requests by where they stand. Those that were open before
+	// it are not its own.
+	In map[State]int
+}
+
+// Queued is how many requests the batch made, whatever became of them.
+func (b Batch) Queued() (n int) {
+	for _, of := range b.In {
+		n += of
+	}
+	return n
+}
+
+// Outcome is what a batch made of one identifier.
+type Outcome string
+
+// The outcomes, in the words of Efface's own API.
+const (
+	Queued           Outcome = "queued"
+	AlreadyRequested Outcome = "already_requested" // by an open request, of this batch or before it
+	NotFound         Outcome = "not_found"
+	Shared           Outcome = "shared" // and the batch takes no shared ones
+	Refused          Outcome = "invalid"
+)
+
+// Result is what a batch made of one of its identifiers, in their order.
+type Result struct {
+	Outcome Outcome
+	Matches int // profiles that the identifier leads to
+	// Requests are those that were made, or were open already: one for each
+	// profile that the identifier leads to.
+	Requests []RequestID
+	Detail   string // one sentence that says what to do, where nothing was queued
+}
