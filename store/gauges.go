@@ -18,19 +18,8 @@ type Gauges struct {
 
 // Gauges reads the store's figures.
 func (db *DB) Gauges(ctx context.Context) (g Gauges, err error) {
-	g.Status, g.Requests = db.Status(), map[erasure.State]int{}
-	rows, err := db.reads.QueryContext(ctx, `SELECT state, COUNT(*) FROM requests GROUP BY state`)
-	if err != nil {
-		return g, err
-	}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		var state string
-		var n int
-		err := scan(&state, &n)
-		g.Requests[erasure.State(state)] = n
-		return err
-	})
-	if err != nil {
+	g.Status = db.Status()
+	if g.Requests, err = db.requestsByState(ctx); err != nil {
 		return g, err
 	}
 	_, hb := db.now()
@@ -40,4 +29,19 @@ func (db *DB) Gauges(ctx context.Context) (g Gauges, err error) {
 		g.Overdue = time.Duration(max(0, hb.Store-*due)) * time.Millisecond
 	}
 	return g, err
+}
+
+func (db *DB) requestsByState(ctx context.Context) (map[erasure.State]int, error) {
+	rows, err := db.reads.QueryContext(ctx, `SELECT state, COUNT(*) FROM requests GROUP BY state`)
+	if err != nil {
+		return nil, err
+	}
+	in := map[erasure.State]int{}
+	return in, eachRow(rows, func(scan func(...any) error) error {
+		var state string
+		var n int
+		err := scan(&state, &n)
+		in[erasure.State(state)] = n
+		return err
+	})
 }

@@ -30,6 +30,8 @@ func HotQueries(t *testing.T) map[string]string {
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
 		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
+		"submissions": submissionsQuery,
+		"destroyed":   destroyedQuery,
 		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
 	}
 	for table, query := range deleteMemberships {

@@ -47,6 +47,8 @@ func (db *DB) Requests(ctx context.Context, f erasure.RequestFilter) (rs []erasu
 	return rs, next, err
 }
 
+var errCursor = erasure.Errorf(erasure.CodeInvalid, "Use the cursor as the page before gave it.").In("cursor")
+
 // requestWhere writes a filter as a WHERE clause. Only the query's own words
 // stand in it; values are arguments, numbered in the order they are used.
 func requestWhere(f erasure.RequestFilter) (string, []any, error) {
@@ -73,7 +75,7 @@ func requestWhere(f erasure.RequestFilter) (string, []any, error) {
 	if f.Cursor != "" {
 		id, ok := erasure.ParseRequestID(f.Cursor)
 		if !ok {
-			return "", nil, erasure.Errorf(erasure.CodeInvalid, "Use the cursor as the page before gave it.").In("cursor")
+			return "", nil, errCursor
 		}
 		add(`r.id < $%d`, id[:])
 	}
