@@ -7,6 +7,9 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
+// PageQuery is the one that finds a page of requests.
+var PageQuery = pageQuery
+
 // HotQueries are the queries that run for each call, page or poll.
 func HotQueries(t *testing.T) map[string]string {
 	t.Helper()
@@ -17,6 +20,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"identifiers": identifiersQuery,
 		"shared":      sharedQuery,
 		"openRequest": openRequestQuery,
+		"held value":  heldValueQuery,
 		"request":     `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1`,
 		"together":    `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`,
 		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
@@ -29,6 +33,8 @@ func HotQueries(t *testing.T) map[string]string {
 		"any waiting": `SELECT 1 FROM requests WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL LIMIT 1`,
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
 		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
+		"batch":       batchCountsQuery,
+		"of batch":    pendingOfBatchQuery,
 		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
 		"submissions": submissionsQuery,
 		"destroyed":   destroyedQuery,
@@ -36,6 +42,10 @@ func HotQueries(t *testing.T) map[string]string {
 	}
 	for table, query := range deleteMemberships {
 		queries["memberships of a "+string(table)] = query
+	}
+	for _, table := range []erasure.Table{erasure.User, erasure.Group} {
+		queries["page of a "+string(table)] = PageQuery(table, 4)
+		queries["count of a "+string(table)] = pageCountQuery(table, 4)
 	}
 	now := time.Now()
 	for name, f := range map[string]erasure.RequestFilter{
