@@ -225,3 +225,77 @@ func (db *DB) Batch(ctx context.Context, id erasure.BatchID) (b erasure.Batch, e
 }
 
 const batchCountsQuery = `SELECT state, COUNT(*), MAX(finished_at) FROM requests WHERE batch = $1 GROUP BY state`
+
+// cancelsAtOnce is how many requests of a batch are cancelled in one commit.
+const cancelsAtOnce = 500
+
+// CancelBatch ends those requests of a batch that may still be cancelled, and
+// what they are joined with. Its errors are [erasure.CodeNotFound],
+// [erasure.CodeTooLate] where the window of all that are pending has passed,
+// and [erasure.CodeNotPending] where none is.
+func (db *DB) CancelBatch(ctx context.Context, id erasure.BatchID, actor erasure.Actor, origin erasure.Origin) (b erasure.Batch, err error) {
+	if b, err = db.Batch(ctx, id); err != nil {
+		return b, err
+	}
+	refused := error(errNotPending)
+	cancelled := 0
+	for after := (erasure.RequestID{}); ; {
+		ids, err := db.pendingOf(ctx, id, after)
+		if err != nil {
+			return b, err
+		}
+		if len(ids) == 0 {
+			break
+		}
+		n, why, err := db.cancelEach(ctx, ids, actor, origin)
+		if err != nil {
+			return b, err
+		}
+		if why != nil {
+			refused = why
+		}
+		cancelled += n
+		after = ids[len(ids)-1]
+	}
+	if cancelled == 0 {
+		return b, refused
+	}
+	return db.Batch(ctx, id)
+}
+
+// cancelEach cancels requests in one commit. Those that may not be cancelled
+// any more stay as they are; why is the reason of the last of them.
+func (db *DB) cancelEach(ctx context.Context, ids []erasure.RequestID, actor erasure.Actor, origin erasure.Origin) (cancelled int, why, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		cancelled, why = 0, nil
+		for _, id := range ids {
+			_, err := t.cancel(id, actor, origin)
+			switch {
+			case err == nil:
+				cancelled++
+			case erasure.CodeOf(err) == erasure.CodeTooLate:
+				why = err
+			case erasure.CodeOf(err) != erasure.CodeNotPending: // which one joined with another is by now
+				return err
+			}
+		}
+		return nil
+	})
+	return cancelled, why, err
+}
+
+const pendingOfBatchQuery = `SELECT id FROM requests WHERE batch = $1 AND state = 'pending' AND id > $2 ORDER BY id LIMIT $3`
+
+func (db *DB) pendingOf(ctx context.Context, batch erasure.BatchID, after erasure.RequestID) (ids []erasure.RequestID, err error) {
+	rows, err := db.reads.QueryContext(ctx, pendingOfBatchQuery, batch[:], after[:], cancelsAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var id erasure.RequestID
+		err := scan(scan16(&id))
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}

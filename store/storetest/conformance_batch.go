@@ -95,6 +95,30 @@ var batches = behaviours{
 			t.Errorf("there are %d requests, %v", len(rs), err)
 		}
 	},
+	"a batch is cancelled as a whole inside its window": func(t *testing.T, d trial) {
+		var asked []erasure.Identifier
+		for i := range 1_200 { // more than one commit's
+			Identify(t, d.DB, "shop", "user_id", PersonID(i))
+			asked = append(asked, Identifiers("user_id", PersonID(i))...)
+		}
+		b, results := d.batch(t, erasure.NewBatch{Asked: asked})
+		must(t, d.cancel(t, results[7].Requests[0]))
+		after, err := d.CancelBatch(t.Context(), b.ID, erasure.System, erasure.API)
+		if err != nil || after.In[erasure.Cancelled] != 1_200 {
+			t.Errorf("the batch counts %+v, %v", after, err)
+		}
+		d.logged(t, results[1_199].Requests[0], erasure.RequestCreated, erasure.RequestCancelled)
+		_, err = d.CancelBatch(t.Context(), b.ID, erasure.System, erasure.API)
+		WantCode(t, err, erasure.CodeNotPending)
+	},
+	"after its window a batch is not cancelled": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		b, results := d.batch(t, erasure.NewBatch{Asked: Identifiers("user_id", "u1")})
+		d.clock.Advance(window)
+		_, err := d.CancelBatch(t.Context(), b.ID, erasure.System, erasure.API)
+		WantCode(t, err, erasure.CodeTooLate)
+		d.is(t, erasure.Pending, results[0].Requests[0])
+	},
 	"there is no batch that was not made": func(t *testing.T, d trial) {
 		_, err := d.Batch(t.Context(), erasure.NewBatchID(Start))
 		WantCode(t, err, erasure.CodeNotFound)
