@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
 	"github.com/efface/efface/handlers/wire"
 )
@@ -20,6 +21,7 @@ var forms = []struct {
 	refuse refuseFunc
 }{
 	{"/user-deletion", customerlabs.Refuse},
+	{"/1", clevertap.Refuse},
 	{"/api", refuseAPI},
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/static"
@@ -68,6 +69,7 @@ const (
 // table lists every route.
 func (s *Server) table() []route {
 	customers := customerlabs.New(s.db, s.limiter, s.wakeForNew)
+	clever := clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew)
 	return []route{
 		{"GET", "/{$}", signedIn, noBody, false, s.home},
 		{"GET", "/login", public, noBody, false, s.showLogin},
@@ -108,6 +110,8 @@ func (s *Server) table() []route {
 
 		{"POST", "/user-deletion/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Request},
 		{"POST", "/user-deletion/cancel-request/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Cancel},
+
+		{"POST", "/1/delete/profiles.json", scoped(erasure.ScopeCleverTap), wire.BodyLimit, false, clever.Request},
 
 		{"GET", "/api/openapi.json", public, noBody, false, s.showOpenAPI},
 		{"POST", "/api/v1/profiles/find", scoped(erasure.ScopeProfilesRead), wire.BodyLimit, false, s.keyed(s.findProfiles)},

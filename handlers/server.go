@@ -20,6 +20,9 @@ import (
 // DefaultAtOncePerKey is how many requests of one API key are answered at once.
 const DefaultAtOncePerKey = 256
 
+// DefaultCleverTapConcurrency is CleverTap's own limit.
+const DefaultCleverTapConcurrency = 15
+
 // Setting is a flag of the program, as the page Settings shows it.
 type Setting = views.Setting
 
@@ -33,7 +36,10 @@ type Config struct {
 	KeepCancelled  time.Duration // as the sweeper was told; shown where a request is cancelled
 	RatePerKey     float64       // requests a second that each API key may make; 0 is any number
 	AtOncePerKey   int           // requests of one API key at once; 0 is DefaultAtOncePerKey
-	Wake           func()        // tells the runner that there may be work; nil does nothing
+	// CleverTapConcurrency is how many requests of CleverTap's API an account
+	// may have at once; 0 is any number.
+	CleverTapConcurrency int
+	Wake                 func() // tells the runner that there may be work; nil does nothing
 	// Answered is told of each answer: the route's pattern or "none", one of
 	// the known methods or "other", the status and how long it took. Nothing
 	// in it is chosen by a client. nil does nothing.

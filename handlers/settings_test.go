@@ -54,7 +54,7 @@ func TestAKeyIsShownOnceAndEndsWhenRevoked(t *testing.T) {
 func TestTheLinesToTryAKeyShowThatItWorksAndChangeNothing(t *testing.T) {
 	st := newSite(t)
 	b := st.signedIn(erasure.Admin)
-	form := url.Values{"name": {"crm"}}
+	form := url.Values{"name": {"crm"}, "account_id": {"Ann's $(echo W1)"}}
 	for _, s := range erasure.Scopes {
 		form.Add("scope", string(s))
 	}
@@ -78,7 +78,7 @@ func TestTheLinesToTryAKeyShowThatItWorksAndChangeNothing(t *testing.T) {
 func TestAKeyThatHasEndedStandsApart(t *testing.T) {
 	st := newSite(t)
 	for _, name := range []string{"crm", "shop"} {
-		if _, _, err := st.db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: name, Scopes: erasure.Scopes}); err != nil {
+		if _, _, err := st.db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: name, Scopes: erasure.Scopes, AccountID: "W1"}); err != nil {
 			t.Fatal(err)
 		}
 	}

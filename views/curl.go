@@ -2,12 +2,14 @@ package views
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/efface/efface/store/erasure"
 )
 
 // trial is a line to try a new key with, and what it answers where the key
-// works. It asks for nobody's erasure: the address is one that nobody can have.
+// works. It asks for nobody's erasure: the address is one that nobody can have,
+// or the list is empty.
 type trial struct {
 	scope        erasure.Scope
 	line, answer string
@@ -26,6 +28,10 @@ func trials(baseURL string, key erasure.APIKey, token string) (all []trial) {
 			t.line = fmt.Sprintf(`curl -sS '%s/user-deletion/' -H 'X-API-Key: %s' -d '%s'`, baseURL, token,
 				`{"identify_by_key":"email","identify_by_value":"nobody@example.invalid"}`)
 			t.answer = "No delete record found for this query"
+		case erasure.ScopeCleverTap:
+			t.line = fmt.Sprintf(`curl -sS '%s/1/delete/profiles.json' -H 'X-CleverTap-Account-Id: %s' -H 'X-CleverTap-Passcode: %s' -d '%s'`,
+				baseURL, strings.ReplaceAll(key.AccountID, "'", `'\''`), token, `{"identity":[]}`)
+			t.answer = `{"status":"success"}`
 		case erasure.ScopeDeletionsWrite:
 			t.line, t.answer = own("/deletions", " -d '"+nobody+"'"), "Nobody has exactly this identifier."
 		case erasure.ScopeDeletionsRead:

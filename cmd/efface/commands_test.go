@@ -19,7 +19,7 @@ func TestKeyCreatePrintsTheKeyAlone(t *testing.T) {
 		t.Errorf("stdout holds %q", e.stdout)
 	}
 	efface(t, "", "key", "create", "--data", data, "--name", "crm", "--scope", "profiles:read").refused(t, "another name")
-	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").misused(t, "customerlabs, deletions:write")
+	efface(t, "", "key", "create", "--data", data, "--name", "x", "--scope", "all").misused(t, "deletions:write, deletions:read")
 	if e := must(t, "key", "list", "--data", data); !strings.Contains(e.stdout, "crm") || strings.Contains(e.stdout, "efk_") {
 		t.Errorf("the list is %q", e.stdout)
 	}
