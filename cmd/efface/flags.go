@@ -87,6 +87,7 @@ var defaults = kong.Vars{
 	"keep_cancelled": span{store.DefaultKeepCancelled}.String(),
 	"keep_log":       span{store.DefaultKeepLog}.String(),
 	"at_once":        strconv.Itoa(handlers.DefaultAtOncePerKey),
+	"clevertap":      strconv.Itoa(handlers.DefaultCleverTapConcurrency),
 	"scopes":         strings.Join(words(erasure.Scopes), ", "),
 }
 

@@ -32,6 +32,8 @@ type serveCommand struct {
 	KeepLog       span    `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`
 	RatePerKey    float64 `help:"Requests a second that one API key may make; 0 is any number." default:"0" placeholder:"N"`
 	AtOncePerKey  int     `help:"Requests of one API key that are answered at once." default:"${at_once}" placeholder:"N"`
+
+	CleverTapConcurrency int `name:"clevertap-concurrency" help:"Requests of CleverTap's API that an account may have at once; 0 is any number." default:"${clevertap}" placeholder:"N"`
 }
 
 // Run implements the command.

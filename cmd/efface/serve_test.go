@@ -94,10 +94,11 @@ func TestServeRefusesSettingsThatCannotHold(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	for flag, want := range map[string]string{
-		"--time-zone=Mars/Olympus": "There is no time zone",
-		"--at-once-per-key=0":      "1 or more",
-		"--keep-log=90d":           "730d or more",
-		"--phone-region=XX":        "two ISO letters",
+		"--time-zone=Mars/Olympus":   "There is no time zone",
+		"--at-once-per-key=0":        "1 or more",
+		"--clevertap-concurrency=-1": "0, for any number",
+		"--keep-log=90d":             "730d or more",
+		"--phone-region=XX":          "two ISO letters",
 	} {
 		efface(t, "", "serve", "--data", data, flag).misused(t, want)
 	}

@@ -51,6 +51,8 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --rate-per-key as 0, for any number, or more.")
 	case c.AtOncePerKey < 1:
 		return config, erasure.Errorf(erasure.CodeInvalid, "Give --at-once-per-key as 1 or more.")
+	case c.CleverTapConcurrency < 0:
+		return config, erasure.Errorf(erasure.CodeInvalid, "Give --clevertap-concurrency as 0, for any number, or more.")
 	}
 	if err := erasure.CheckRegion(c.PhoneRegion); err != nil {
 		return config, err
@@ -60,6 +62,7 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 	}
 	config.CancelWindow, config.SuppressFor, config.KeepCancelled = c.CancelWindow.Duration, c.SuppressFor.Duration, c.KeepCancelled.Duration
 	config.RatePerKey, config.AtOncePerKey = c.RatePerKey, c.AtOncePerKey
+	config.CleverTapConcurrency = c.CleverTapConcurrency
 	return config, nil
 }
 
