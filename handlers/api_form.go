@@ -7,6 +7,7 @@ import (
 
 	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
+	"github.com/efface/efface/handlers/compat/lytics"
 	"github.com/efface/efface/handlers/wire"
 )
 
@@ -21,6 +22,8 @@ var forms = []struct {
 	refuse refuseFunc
 }{
 	{"/user-deletion", customerlabs.Refuse},
+	{"/v2", lytics.Refuse},
+	{"/api/entity", lytics.Refuse},
 	{"/1", clevertap.Refuse},
 	{"/api", refuseAPI},
 }

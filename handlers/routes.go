@@ -8,6 +8,7 @@ import (
 
 	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
+	"github.com/efface/efface/handlers/compat/lytics"
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/static"
 	"github.com/efface/efface/store/erasure"
@@ -69,6 +70,7 @@ const (
 // table lists every route.
 func (s *Server) table() []route {
 	customers := customerlabs.New(s.db, s.limiter, s.wakeForNew)
+	lytic := lytics.New(s.db, s.limiter, s.wakeForNew)
 	clever := clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew)
 	return []route{
 		{"GET", "/{$}", signedIn, noBody, false, s.home},
@@ -110,6 +112,17 @@ func (s *Server) table() []route {
 
 		{"POST", "/user-deletion/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Request},
 		{"POST", "/user-deletion/cancel-request/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Cancel},
+
+		{"DELETE", "/v2/identity/{table}/{field}/{value}", scoped(erasure.ScopeLytics), noBody, false, lytic.Request},
+		{"POST", "/v2/identity/delete", scoped(erasure.ScopeLytics), wire.BodyLimit, false, lytic.RequestBatch},
+		{"GET", "/v2/identity/delete/status", scoped(erasure.ScopeLytics), noBody, false, lytic.List},
+		{"GET", "/v2/identity/delete/status/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.Status},
+		{"DELETE", "/v2/identity/queue/bulk/{table}/{field}", scoped(erasure.ScopeLytics), wire.BodyLimit, false, lytic.Queue},
+		{"GET", "/v2/identity/deletestatus/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.DeleteStatus},
+		{"GET", "/v2/identity/deletestatus/list", scoped(erasure.ScopeLytics), noBody, false, lytic.ListDeletions},
+		{"GET", "/v2/identity/deletestatus/overview", scoped(erasure.ScopeLytics), noBody, false, lytic.Overview},
+		{"DELETE", "/api/entity/{table}/{field}/{value}", scoped(erasure.ScopeLytics), noBody, false, lytic.RequestV1},
+		{"GET", "/api/entity/deletestatus/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.StatusV1},
 
 		{"POST", "/1/delete/profiles.json", scoped(erasure.ScopeCleverTap), wire.BodyLimit, false, clever.Request},
 

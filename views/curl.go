@@ -28,6 +28,9 @@ func trials(baseURL string, key erasure.APIKey, token string) (all []trial) {
 			t.line = fmt.Sprintf(`curl -sS '%s/user-deletion/' -H 'X-API-Key: %s' -d '%s'`, baseURL, token,
 				`{"identify_by_key":"email","identify_by_value":"nobody@example.invalid"}`)
 			t.answer = "No delete record found for this query"
+		case erasure.ScopeLytics:
+			t.line = fmt.Sprintf(`curl -sS -X DELETE '%s/v2/identity/user/email/nobody@example.invalid' -H 'Authorization: %s'`, baseURL, token)
+			t.answer = "Nobody has exactly this identifier."
 		case erasure.ScopeCleverTap:
 			t.line = fmt.Sprintf(`curl -sS '%s/1/delete/profiles.json' -H 'X-CleverTap-Account-Id: %s' -H 'X-CleverTap-Passcode: %s' -d '%s'`,
 				baseURL, strings.ReplaceAll(key.AccountID, "'", `'\''`), token, `{"identity":[]}`)
