@@ -12,8 +12,18 @@ import (
 	"github.com/efface/efface/views"
 )
 
+// showFind offers the keys of a table, which stands in the address so that the
+// choice of another one can ask for its keys.
 func (s *Server) showFind(w http.ResponseWriter, r *http.Request) error {
-	return s.renderFind(w, r, http.StatusOK, views.FindForm{Table: erasure.User, Key: erasure.KeyEmail})
+	table, err := erasure.ParseTable(r.URL.Query().Get("table"))
+	if err != nil {
+		return err
+	}
+	form := views.FindForm{Table: table, Key: erasure.KeyEmail}
+	if table == erasure.Group {
+		form.Key = erasure.KeyGroupID
+	}
+	return s.renderFind(w, r, http.StatusOK, form)
 }
 
 func (s *Server) renderFind(w http.ResponseWriter, r *http.Request, status int, form views.FindForm) (err error) {
@@ -81,6 +91,8 @@ func (s *Server) asked(ctx context.Context, table string, form views.FindForm) (
 		return a, err
 	}
 	switch {
+	case !slices.Contains(keys, a.Key) && erasure.KeyOf(otherTable(a.Table), a.Key).Known:
+		return a, erasure.Errorf(erasure.CodeInvalid, "Choose an identifier from the list: the one that was chosen is not of the table %q.", a.Table).In("key")
 	case !slices.Contains(keys, a.Key):
 		return a, erasure.Errorf(erasure.CodeInvalid, "Choose an identifier from the list: no data has come with this one.").In("key")
 	case len(a.Value) > erasure.ValueLength:
@@ -97,15 +109,30 @@ func (s *Server) asked(ctx context.Context, table string, form views.FindForm) (
 	return a, err
 }
 
-// tellNobody shows the form again with what was searched. A User ID may be
-// that of a profile which was erased.
+func otherTable(t erasure.Table) erasure.Table {
+	if t == erasure.Group {
+		return erasure.User
+	}
+	return erasure.Group
+}
+
+// tellNobody shows the form again with what was searched. A User ID names one
+// profile, whichever table was chosen; it may be that of one which was erased.
 func (s *Server) tellNobody(w http.ResponseWriter, r *http.Request, asked asked, form views.FindForm) error {
 	form.None, form.AsTyped = true, !asked.parsed
 	switch {
 	case asked.Key == erasure.KeyPhone && asked.parsed:
 		form.ReadAs = asked.value
 	case asked.Key == erasure.KeyEffaceID:
-		request, err := s.db.RequestByProfile(r.Context(), uuid.MustParse(asked.value))
+		id := uuid.MustParse(asked.value)
+		_, err := s.db.PeekProfile(r.Context(), id)
+		if err == nil {
+			return s.done(w, r, profilePath(id), shown{})
+		}
+		if erasure.CodeOf(err) != erasure.CodeNotFound {
+			return err
+		}
+		request, err := s.db.RequestByProfile(r.Context(), id)
 		if err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
 			return err
 		}

@@ -3,14 +3,17 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
 )
 
 func asking(key, value string) url.Values { return url.Values{"key": {key}, "value": {value}} }
@@ -205,4 +208,43 @@ func TestAFormerUserIDIsFoundAsTheProfileItLedTo(t *testing.T) {
 	if a := b.get(profilePath(p.EffaceID)); a.find(".alert").Length() != 0 {
 		t.Errorf("a notice is shown\n%s", a.body)
 	}
+}
+
+func inGroups(key, value string) url.Values {
+	return url.Values{"table": {"group"}, "key": {key}, "value": {value}}
+}
+
+func TestAGroupIsFoundInItsOwnTable(t *testing.T) {
+	st := newSite(t)
+	g := st.group("acct-7", 1)
+	b := st.signedIn(erasure.Staff)
+	chosen := func(a reply, table string) {
+		t.Helper()
+		if got := a.find("input[name=table][checked]").AttrOr("value", ""); a.find("input[name=table]").Length() != 2 || got != table {
+			t.Errorf("the form searches in %q, not %q", got, table)
+		}
+	}
+	keys := func(a reply) []string {
+		return a.find("#key option").Map(func(_ int, s *goquery.Selection) string { return s.AttrOr("value", "") })
+	}
+	a := b.get("/find")
+	chosen(a, "user")
+	if ks := keys(a); !slices.Contains(ks, "user_id") || slices.Contains(ks, "group_id") {
+		t.Errorf("people are found by %q", ks)
+	}
+	a = b.get("/find?table=group").holds("key", "group_id")
+	chosen(a, "group")
+	if ks := keys(a); !slices.Equal(ks, erasure.KeyNames(erasure.Group)) {
+		t.Errorf("groups are found by %q", ks)
+	}
+	b.get("/find?table=company").want(http.StatusUnprocessableEntity)
+
+	b.post("/find", inGroups("group_id", " acct-7 ")).leadsTo(profilePath(g.EffaceID))
+	b.post("/find", inGroups("efface_id", g.EffaceID.String())).leadsTo(profilePath(g.EffaceID))
+	b.post("/find", asking("efface_id", g.EffaceID.String())).leadsTo(profilePath(g.EffaceID)) // it names one profile
+	a = b.post("/find", inGroups("group_id", "acct-8")).says(http.StatusOK, "No group was found").holds("value", "acct-8").holds("key", "group_id")
+	chosen(a, "group")
+	a = b.post("/find", inGroups("user_id", storetest.PersonID(0))).refused(http.StatusUnprocessableEntity, "not of the table \"group\"").holds("value", storetest.PersonID(0))
+	chosen(a, "group")
+	b.post("/find", asking("group_id", "acct-7")).refused(http.StatusUnprocessableEntity, "not of the table \"user\"")
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -26,6 +28,17 @@ func (st *site) merged() erasure.Profile {
 	st.clock.Advance(time.Second)
 	st.person("email", "new@example.com")
 	return st.person("email", "old@example.com", "email", "new@example.com")
+}
+
+// group stores a group with members and returns its profile.
+func (st *site) group(id string, members int) erasure.Profile {
+	st.t.Helper()
+	storetest.Members(st.t, st.db, id, members)
+	found, err := st.db.Find(st.t.Context(), storetest.GroupIdentifiers("group_id", id)[0])
+	if err != nil || len(found) != 1 {
+		st.t.Fatalf("the group leads to %d profiles, %v", len(found), err)
+	}
+	return found[0]
 }
 
 // requested asks for a profile's erasure by another door.
@@ -134,6 +147,16 @@ func (a reply) holds(field, value string) reply {
 		a.t.Errorf("the field %s holds %q, not %q", field, got, value)
 	}
 	return a
+}
+
+// fact is what a page's list of facts says by a name; "" where it does not.
+func (a reply) fact(name string) (value string) {
+	a.find("dl.facts > div").Each(func(_ int, s *goquery.Selection) {
+		if s.Find("dt").Text() == name {
+			value = strings.Join(strings.Fields(s.Find("dd").Text()), " ")
+		}
+	})
+	return value
 }
 
 func (a reply) notice(sentence string) reply {

@@ -238,3 +238,44 @@ func TestAProfileThatWentMeanwhileIsToldAsSuch(t *testing.T) {
 		t.Error("a second request was made")
 	}
 }
+
+func TestAGroupIsDeletedAndItsMembersStay(t *testing.T) {
+	st := newSite(t)
+	g := st.group("acct-7", 1200)
+	b := st.signedIn(erasure.Staff)
+	b.get(deletionPath(g)).says(http.StatusOK, "its 1,200 memberships").says(http.StatusOK, "Its members stay").
+		says(http.StatusOK, "Do not collect this group again").says(http.StatusOK, "Check which group this is")
+	b.post(deletionPath(g), confirmed("acct-7")).want(http.StatusUnprocessableEntity)
+	path := b.post(deletionPath(g), confirmed(g.EffaceID.String())).want(http.StatusSeeOther).location()
+	a := b.get(path).says(http.StatusOK, "once the group is erased")
+	if a.fact("About") != "Account (group)" || a.fact("Found when asked") != "1 identifier, 0 records" {
+		t.Errorf("the request says\n%s", a.find("main").Text())
+	}
+	r := st.requests()[0]
+	b.get(cancelPath(r)).says(http.StatusOK, "Account (group)")
+	if row := b.get("/logs").find("#row-" + r.ID.String()).Text(); !strings.Contains(row, "Account (group)") {
+		t.Errorf("the log's row says %q", row)
+	}
+	st.erase()
+	b = st.signedIn(erasure.Staff)
+	b.get(path).says(http.StatusOK, "Erased with the group")
+	b.get(profilePath(g.EffaceID)).says(http.StatusNotFound, "has been erased")
+	member := storetest.One(t, st.db, "user_id", storetest.PersonID(1199))
+	if got := b.get(profilePath(member.EffaceID)).want(http.StatusOK).fact("Groups"); got != "0" {
+		t.Errorf("a member is still in %s groups", got)
+	}
+}
+
+func TestAPersonsDeletionSaysThatTheirGroupsStay(t *testing.T) {
+	st := newSite(t)
+	st.group("acct-7", 1)
+	p := storetest.One(t, st.db, "user_id", storetest.PersonID(0))
+	a := st.signedIn(erasure.Staff).get(deletionPath(p)).says(http.StatusOK, "its membership in 1 group.")
+	if strings.Contains(a.find("main").Text(), "members stay") {
+		t.Error("a person is said to have members")
+	}
+	st.requested(p)
+	if row := st.signedIn(erasure.Staff).get("/logs").find("#rows").Text(); strings.Contains(row, "(user)") {
+		t.Errorf("a person's row says %q", row)
+	}
+}

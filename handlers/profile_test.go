@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
 )
 
 func TestAProfileShowsWhatIsHeld(t *testing.T) {
@@ -21,6 +22,27 @@ func TestAProfileShowsWhatIsHeld(t *testing.T) {
 	}
 	if a.find("a[href='"+profilePath(p.EffaceID)+"/delete']").Length() != 1 {
 		t.Errorf("nothing leads to the deletion\n%s", a.body)
+	}
+}
+
+func TestAGroupsProfileCountsItsMembersAndListsNone(t *testing.T) {
+	st := newSite(t)
+	g := st.group("acct-7", 1001)
+	b := st.signedIn(erasure.Staff)
+	a := b.get(profilePath(g.EffaceID)).want(http.StatusOK)
+	if got := a.fact("Members"); got != "1,001" || a.find("h1").Text() != "Profile of a group" || a.fact("About") != "Account (group)" {
+		t.Errorf("the page says %q members\n%s", got, a.find("main").Text())
+	}
+	if strings.Contains(a.find("main").Text(), storetest.PersonID(1000)) || a.fact("Groups") != "" {
+		t.Errorf("the page shows who is a member\n%s", a.find("main").Text())
+	}
+	if a.find("a[href='/find?table=group']").Length() != 1 {
+		t.Error("nothing leads to another group")
+	}
+	p := storetest.One(t, st.db, "user_id", storetest.PersonID(3))
+	a = b.get(profilePath(p.EffaceID)).want(http.StatusOK)
+	if got := a.fact("Groups"); got != "1" || a.fact("Members") != "" || strings.Contains(a.body, "acct-7") {
+		t.Errorf("the member's page says %q groups\n%s", got, a.find("main").Text())
 	}
 }
 

@@ -155,6 +155,14 @@ func tableText(t erasure.Table) string {
 	return "Person (user)"
 }
 
+// noun is what a sentence calls a profile of a table.
+func noun(t erasure.Table) string {
+	if t == erasure.Group {
+		return "group"
+	}
+	return "person"
+}
+
 // keyText names an identifier key: a built-in one in words, with the name that
 // scripts and files have for it where the words do not tell, any other as its
 // source wrote it.

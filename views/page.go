@@ -50,7 +50,8 @@ type LinkForm struct {
 	Problems    Problems
 }
 
-// FindForm posts to /find: table, key, value, region.
+// FindForm posts to /find: table, key, value, region. Another table's keys come
+// by GET with table alone.
 type FindForm struct {
 	Table    erasure.Table
 	Key      string

@@ -53,6 +53,8 @@ func every() map[string]templ.Component {
 	admin, r := page(erasure.Admin), pendingRequest()
 	profile := erasure.Profile{EffaceID: *r.EffaceID, Table: erasure.User, CreatedAt: made, Open: &r,
 		Sources: []erasure.Source{{Name: "shop", Identifiers: 1}}, Identifiers: []erasure.HeldIdentifier{{Key: "email", Value: "ann@example.com", Source: "shop"}}}
+	group, groups := profile, r
+	group.Table, group.Open, group.Memberships, groups.Table = erasure.Group, nil, 1234, erasure.Group
 	key := erasure.APIKey{ID: uuid.New(), Name: "desk", Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite}, CreatedAt: made}
 	expired, revoked := key, key
 	expired.ExpiresAt, revoked.RevokedAt = made, made
@@ -60,10 +62,14 @@ func every() map[string]templ.Component {
 	return map[string]templ.Component{
 		"login":          views.Login(views.Page{}, views.LoginForm{Problems: wrong("email", "password")}),
 		"link":           views.Link(views.Page{}, views.LinkForm{Action: "/link/x", AskEmail: true, AskPassword: true, Problems: wrong("email", "password")}),
-		"find":           views.Find(admin, views.FindForm{Keys: []string{"email"}, None: true, Problems: wrong("key", "value", "region")}),
+		"find":           views.Find(admin, views.FindForm{Table: erasure.User, Keys: []string{"email"}, None: true, Problems: wrong("key", "value", "region")}),
 		"matches":        views.Matches(admin, []erasure.Profile{profile}),
 		"profile":        views.Profile(admin, profile),
 		"profile_delete": views.ProfileDelete(admin, profile, views.DeleteForm{Problems: wrong("confirm", "reason", "reference")}),
+		"group":          views.Profile(admin, group),
+		"group_find":     views.Find(admin, views.FindForm{Table: erasure.Group, Keys: []string{"group_id"}, None: true}),
+		"group_delete":   views.ProfileDelete(admin, group, views.DeleteForm{Problems: wrong("confirm", "reason", "reference")}),
+		"group_request":  views.Request(admin, groups, true),
 		"request":        views.Request(admin, r, true),
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
@@ -134,8 +140,19 @@ func TestARequestThatIsOverSaysWhatIsGone(t *testing.T) {
 }
 
 func TestDestroyedKeysArePromisedWithWhatBackupsStillRead(t *testing.T) {
-	for _, name := range []string{"profile_delete", "request"} {
+	for _, name := range []string{"profile_delete", "request", "group_delete", "group_request"} {
 		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "Copies of the keyring in backups") != 1 {
+			t.Errorf("%s says %q", name, text)
+		}
+	}
+}
+
+func TestNoPageOfAGroupSpeaksOfAPerson(t *testing.T) {
+	for _, name := range []string{"group", "group_find", "group_delete", "group_request"} {
+		doc := render(t, every()[name])
+		doc.Find("#table, table").Remove() // the choice of the other table, and how each value is matched
+		text := strings.Join(strings.Fields(doc.Find("main").Text()), " ")
+		if text = strings.ReplaceAll(text, "ask for each person's deletion on their own profile", ""); strings.Contains(text, "person") {
 			t.Errorf("%s says %q", name, text)
 		}
 	}

@@ -122,6 +122,13 @@ func axeOfFind(b *tab) {
 	b.at("searched as typed", find("phone", "none", ""), http.StatusOK)
 	b.at("several match", find("email", makePerson(38).email, ""), http.StatusOK)
 	b.at("profile with a shared identifier", b.press("td a"), http.StatusOK)
+	b.visit("/find?table=group")
+	b.fill("#value", "acct-0")
+	b.at("no group found", b.submit("/find"), http.StatusOK)
+	b.fill("#value", "acct-1")
+	b.at("profile of a group", b.submit("/find"), http.StatusOK)
+	b.shows(".facts", "Members\n24") // of 25 one is erased
+	b.at("request form of a group", b.press(".page-actions .btn-danger"), http.StatusOK)
 	b.at("no such profile", b.visit("/profiles/01890000-0000-7000-8000-000000000000"), http.StatusNotFound)
 	b.at("no such page", b.visit("/nothing"), http.StatusNotFound)
 	b.visit("/find")

@@ -210,6 +210,46 @@ func downloadHolds(b *tab, request string) {
 	}
 }
 
+// Of a group its own data goes, and its members stay.
+func TestStoryOfAGroupInABrowser(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := serve(t, 2, "serve", "--data", data, "--listen", "127.0.0.1:0", "--cancel-window", "1s")
+	b := browse(t, s.base)
+	b.setUp(linkIn(t, s.out[1]))
+	var calls strings.Builder
+	for _, user := range []string{"u1", "u2", "u3"} {
+		fmt.Fprintf(&calls, `{"type":"group","userId":%q,"groupId":"acct-7","traits":{"name":"Rossi & Figli"}}`+"\n", user)
+	}
+	efface(t, calls.String(), "import", "--data", data, "--source", "crm", "-")
+
+	b.visit("/find")
+	b.fill("#value", "acct-7")
+	do(b, "choosing groups", chromedp.Click(chromedp.CSS(`[name="table"][value="group"]`)))
+	b.until("the keys are a group's", `document.querySelector("#key").value == "group_id"`)
+	b.holds("what was typed is kept, and stands in no URL", `document.querySelector("#value").value == "acct-7" && location.search == "" &&
+		performance.getEntriesByType("resource").every(e => !e.name.includes("acct-7"))`)
+	b.submit("/find")
+	b.shows("h1", "Profile of a group")
+	b.shows(".facts", "Members\n3")
+	userID := b.text("#user-id")
+	b.press(".page-actions .btn-danger")
+	b.shows("main", "its 3 memberships")
+	b.shows("main", "Its members stay")
+	b.fill("#confirm", userID)
+	b.submit("/profiles/" + userID + "/delete")
+	b.shows(".facts", "Account (group)")
+	request := b.text("#request-id")
+	for b.visit("/logs"); b.text("#row-"+request+" .status") != "Completed"; b.reload() {
+	}
+	b.shows("#row-"+request, "Account (group)")
+	if status := b.visit("/profiles/" + userID); status != http.StatusNotFound {
+		t.Errorf("the erased group is answered with %d", status)
+	}
+	b.find("user_id", "u2")
+	b.shows(".facts", "Groups\n0")
+}
+
 func TestStoryOfADeletionWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")

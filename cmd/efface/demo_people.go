@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +85,25 @@ func crmRows(w io.Writer, people int) error {
 	return rows.Error()
 }
 
+// demoGroups is how many groups the made people are in.
+const demoGroups = 8
+
+// groupOf is the group that a made person is in: every second one is in none,
+// half of the others in the first, half of those left in the second, and so on.
+func groupOf(i int) (group int, ok bool) {
+	group = bits.TrailingZeros(uint(i)) - 1
+	return min(group, demoGroups-1), group >= 0
+}
+
+// groupCall tells that a made person is a member of a group.
+func groupCall(p person, group int) map[string]any {
+	f := gofakeit.New(demoSeed + uint64(group))
+	return map[string]any{
+		"type": "group", "messageId": "member-" + p.userID, "userId": p.userID, "groupId": fmt.Sprintf("acct-%d", group+1),
+		"traits": map[string]any{"name": f.Company() + " (made up)", "plan": []string{"free", "team", "business"}[group%3]},
+	}
+}
+
 // websiteCalls writes what a website tells of the made people, as Segment-spec
 // calls.
 func websiteCalls(w io.Writer, people int) error {
@@ -94,6 +114,9 @@ func websiteCalls(w io.Writer, people int) error {
 			"type": "identify", "messageId": "web-" + p.userID, "userId": p.userID, "anonymousId": p.anonymousID,
 			"traits": map[string]any{"fbp": p.fbp, "ga_client_id": p.gaClientID, "name": p.first + " " + p.last},
 		})
+		if group, ok := groupOf(i); ok && err == nil {
+			err = lines.Encode(groupCall(p, group))
+		}
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 	for _, source := range []string{"shop", "crm"} { // a fragment for each
 		s.importCalls(people, source)
 	}
+	s.importGroups(people)
 	profiles := s.profiles()
 	keys := s.keyring()
 	gone, kept := newPlanted(), newPlanted()
@@ -46,6 +47,7 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 			s.plantRequestKeys(gone, keys, planted)
 		}
 	}
+	erased[s.requestGroup("gone")] = true
 	for id, p := range profiles {
 		for _, row := range p.keys {
 			if erased[id] {
@@ -74,8 +76,8 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		s.search(gone, slices.DeleteFunc([]*process{s.server}, func(p *process) bool { return p == nil })).report(t, when)
-		if n := len(s.search(kept, nil)); n != 2*120 {
-			t.Errorf("%s: %d of 240 keys of those who stay are found", when, n)
+		if n := len(s.search(kept, nil)); n != 2*120+1 {
+			t.Errorf("%s: %d of 241 keys of those who stay are found", when, n)
 		}
 	}
 	check("once completed")
@@ -84,6 +86,22 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 	s.serve("1s")
 	check("after the next start")
 	s.noRowOf(profiles, erased)
+	if n := s.count(`SELECT COUNT(*) FROM memberships`); n != 120 {
+		t.Errorf("%d memberships of those who stay are left, not 120", n)
+	}
+}
+
+// importGroups makes everybody a member of a group that will go and of one that
+// stays.
+func (s *scene) importGroups(people []somebody) {
+	s.t.Helper()
+	var calls strings.Builder
+	for _, p := range people {
+		for _, group := range []string{"gone", "kept"} {
+			fmt.Fprintf(&calls, `{"type":"group","userId":%q,"groupId":%q}`+"\n", p.userID, group)
+		}
+	}
+	s.command(calls.String(), "import", "--source", "crm", "-")
 }
 
 // plantRequestKeys plants the keys of the requests that are made: most of them
@@ -111,16 +129,27 @@ func (s *scene) plantRequestKeys(gone *planted, before map[int64][]byte, planted
 func (s *scene) request(p somebody, again bool) uuid.UUID {
 	s.t.Helper()
 	body := map[string]any{"key": "user_id", "value": p.userID, "reason": "as asked by letter", "suppress": again}
-	a := want(s.t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions", body))
+	id, effaceID := s.requestOnce(body)
+	if again {
+		want(s.t, http.StatusOK, "a cancel")(s.api("POST", "/api/v1/deletions/"+id+"/cancel", nil))
+		s.requestOnce(body)
+	}
+	return effaceID
+}
+
+func (s *scene) requestGroup(group string) uuid.UUID {
+	s.t.Helper()
+	_, id := s.requestOnce(map[string]any{"table": "group", "key": "group_id", "value": group})
+	return id
+}
+
+func (s *scene) requestOnce(body map[string]any) (id string, effaceID uuid.UUID) {
+	s.t.Helper()
 	made := decode[struct {
 		ID       string
 		EffaceID uuid.UUID `json:"efface_id"`
-	}](s.t, a)
-	if again {
-		want(s.t, http.StatusOK, "a cancel")(s.api("POST", "/api/v1/deletions/"+made.ID+"/cancel", nil))
-		want(s.t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions", body))
-	}
-	return made.EffaceID
+	}](s.t, want(s.t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions", body)))
+	return made.ID, made.EffaceID
 }
 
 // heldProfile is what the rows say of a profile.
@@ -177,7 +206,7 @@ func (s *scene) noRowOf(profiles map[uuid.UUID]heldProfile, erased map[uuid.UUID
 				ids.add(form, hex.EncodeToString(id))
 			}
 		}
-		for _, name := range []string{"profile", "other", "leads_to", "profiles.id"} {
+		for _, name := range []string{"profile", "other", "leads_to", "profiles.id", "group_", "member"} {
 			numbers[fmt.Sprint(name, " ", p.row)] = true
 		}
 		for _, f := range p.fragments {
