@@ -109,7 +109,7 @@ func (s *scene) imported(im *process, lines int) {
 	s.planted.inPrint(im).report(s.t, "what an import prints")
 }
 
-// askScripts finds, requests and cancels by both APIs, with mistakes.
+// askScripts finds, requests and cancels by every API, with mistakes.
 func (s *scene) askScripts(held, called []somebody) {
 	s.t.Helper()
 	find := func(key, value string, status int) {
@@ -137,6 +137,13 @@ func (s *scene) askScripts(held, called []somebody) {
 		want(s.t, 200, "CustomerLabs' cancel")(s.api("POST", "/user-deletion/cancel-request", body))
 	}
 	want(s.t, 200, "CustomerLabs' miss")(s.api("POST", "/user-deletion", map[string]string{"identify_by_key": "email", "identify_by_value": s.plant("miss@example.")}))
+	clever := func(body map[string]any, status int) {
+		s.t.Helper()
+		want(s.t, status, "CleverTap's request")(s.api("POST", "/1/delete/profiles.json", body, "X-CleverTap-Account-Id", accountID, "X-CleverTap-Passcode", s.key))
+	}
+	clever(map[string]any{"identity": []string{s.plant("nobody yet "), s.plant("nor this one ")}}, 200)
+	clever(map[string]any{"guid": s.plant("alone ")}, 200)
+	clever(map[string]any{"guid": []string{s.plant("queued "), s.plant(strings.Repeat("long ", 300))}}, 400)
 	want(s.t, 400, "a reference that is none")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reference": s.plant("ref@example.")}))
 	want(s.t, 400, "too long a reason")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reason": strings.Repeat(s.plant("long "), 200)}))
 	want(s.t, 400, "an unknown member")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", s.plant("member"): s.plant("value")}))

@@ -17,7 +17,7 @@ import (
 
 // scene is a store that a server serves, with what was planted in it.
 type scene struct {
-	*visitor // a script with every scope of Efface's own API and CustomerLabs'
+	*visitor // a script with every scope of Efface's own API, CustomerLabs' and CleverTap's
 	t        *testing.T
 	data     string
 	keys     string // the directory of the keyring and the master key
@@ -30,6 +30,8 @@ type scene struct {
 // to find.
 const inTheClear = "source-that-may-be-seen"
 
+const accountID = "W1" // of the script's key
+
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	data := newStore(t)
@@ -38,7 +40,8 @@ func newScene(t *testing.T) *scene {
 	if err := os.Mkdir(s.temp, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	key := s.command("", "key", "create", "--name", "script", "--scope", "customerlabs,deletions:write,deletions:read,profiles:read")
+	key := s.command("", "key", "create", "--name", "script", "--scope", "customerlabs,clevertap,deletions:write,deletions:read,profiles:read",
+		"--account-id", accountID)
 	s.visitor = newVisitor(t, "", strings.TrimSpace(key.stdout))
 	return s
 }
