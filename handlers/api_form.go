@@ -7,6 +7,7 @@ import (
 
 	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
+	"github.com/efface/efface/handlers/compat/june"
 	"github.com/efface/efface/handlers/compat/lytics"
 	"github.com/efface/efface/handlers/wire"
 )
@@ -25,6 +26,7 @@ var forms = []struct {
 	{"/v2", lytics.Refuse},
 	{"/api/entity", lytics.Refuse},
 	{"/1", clevertap.Refuse},
+	{"/api/platform", june.Refuse},
 	{"/api", refuseAPI},
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/efface/efface/handlers/compat/clevertap"
 	"github.com/efface/efface/handlers/compat/customerlabs"
+	"github.com/efface/efface/handlers/compat/june"
 	"github.com/efface/efface/handlers/compat/lytics"
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/static"
@@ -72,6 +73,7 @@ func (s *Server) table() []route {
 	customers := customerlabs.New(s.db, s.limiter, s.wakeForNew)
 	lytic := lytics.New(s.db, s.limiter, s.wakeForNew)
 	clever := clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew)
+	junes := june.New(s.db, s.limiter, s.wakeForNew)
 	return []route{
 		{"GET", "/{$}", signedIn, noBody, false, s.home},
 		{"GET", "/login", public, noBody, false, s.showLogin},
@@ -125,6 +127,11 @@ func (s *Server) table() []route {
 		{"GET", "/api/entity/deletestatus/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.StatusV1},
 
 		{"POST", "/1/delete/profiles.json", scoped(erasure.ScopeCleverTap), wire.BodyLimit, false, clever.Request},
+
+		{"POST", "/api/platform/data_management/user_deletion_request", scoped(erasure.ScopeJune), wire.BodyLimit, false, junes.RequestUser},
+		{"GET", "/api/platform/data_management/user_deletion_requests", scoped(erasure.ScopeJune), noBody, false, junes.ListUsers},
+		{"POST", "/api/platform/data_management/group_deletion_request", scoped(erasure.ScopeJune), wire.BodyLimit, false, junes.RequestGroup},
+		{"GET", "/api/platform/data_management/group_deletion_requests", scoped(erasure.ScopeJune), noBody, false, junes.ListGroups},
 
 		{"GET", "/api/openapi.json", public, noBody, false, s.showOpenAPI},
 		{"POST", "/api/v1/profiles/find", scoped(erasure.ScopeProfilesRead), wire.BodyLimit, false, s.keyed(s.findProfiles)},

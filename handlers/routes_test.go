@@ -114,6 +114,15 @@ var keyForms = map[string]func(token string) (query string, header []string){
 	"Basic": func(k string) (string, []string) {
 		return "", []string{"Authorization", "Basic " + basic(k+":")}
 	},
+	"Authorisation, with a colon": func(k string) (string, []string) {
+		return "", []string{"Authorisation", "Basic " + basic(k+":")}
+	},
+	"Authorisation, alone": func(k string) (string, []string) {
+		return "", []string{"Authorisation", "Basic " + basic(k)}
+	},
+	"Authorization and Authorisation": func(k string) (string, []string) {
+		return "", []string{"Authorization", "Basic " + k, "Authorisation", "Basic " + k}
+	},
 	"Basic alone": func(k string) (string, []string) {
 		return "", []string{"Authorization", "Basic " + basic(k)}
 	},
@@ -133,7 +142,7 @@ var opening = map[erasure.Scope][]string{
 	erasure.ScopeCustomerLabs:   {"X-API-Key"},
 	erasure.ScopeLytics:         {"raw", "Bearer", "query"},
 	erasure.ScopeCleverTap:      {"CleverTap"},
-	erasure.ScopeJune:           {"Basic raw", "Basic", "Basic alone", "Authorisation"},
+	erasure.ScopeJune:           {"Basic raw", "Basic", "Basic alone", "Authorisation", "Authorisation, with a colon", "Authorisation, alone"},
 	erasure.ScopeDeletionsWrite: {"Bearer"},
 	erasure.ScopeDeletionsRead:  {"Bearer"},
 	erasure.ScopeProfilesRead:   {"Bearer"},

@@ -35,6 +35,9 @@ func trials(baseURL string, key erasure.APIKey, token string) (all []trial) {
 			t.line = fmt.Sprintf(`curl -sS '%s/1/delete/profiles.json' -H 'X-CleverTap-Account-Id: %s' -H 'X-CleverTap-Passcode: %s' -d '%s'`,
 				baseURL, strings.ReplaceAll(key.AccountID, "'", `'\''`), token, `{"identity":[]}`)
 			t.answer = `{"status":"success"}`
+		case erasure.ScopeJune:
+			t.line = fmt.Sprintf(`curl -sS '%s/api/platform/data_management/user_deletion_requests?state=finished' -H 'Authorization: Basic %s'`, baseURL, token)
+			t.answer = `{"status":200,"success":true,"page":1,…}`
 		case erasure.ScopeDeletionsWrite:
 			t.line, t.answer = own("/deletions", " -d '"+nobody+"'"), "Nobody has exactly this identifier."
 		case erasure.ScopeDeletionsRead:

@@ -87,7 +87,7 @@ const (
 )
 
 // Origins lists the doors that there are, in the order pages show them.
-var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap}
+var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap, June}
 
 // ActorKind says what kind of actor an [Actor] is.
 type ActorKind string
