@@ -44,7 +44,7 @@ func HotQueries(t *testing.T) map[string]string {
 		queries["memberships of a "+string(table)] = query
 	}
 	for _, table := range []erasure.Table{erasure.User, erasure.Group} {
-		queries["page of a "+string(table)] = PageQuery(table, 4)
+		queries["page of a "+string(table)] = pageQuery(table, 4)
 		queries["count of a "+string(table)] = pageCountQuery(table, 4)
 	}
 	now := time.Now()
