@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,19 +17,23 @@ import (
 	"github.com/efface/efface/store/storetest"
 )
 
-func line(ids []string, records, former int) string {
-	return fmt.Sprintf("%s: %d records, %d former", strings.Join(ids, " "), records, former)
+func line(ids []string, records, former, groups int) string {
+	return fmt.Sprintf("%s: %d records, %d former, %d groups", strings.Join(ids, " "), records, former, groups)
 }
 
 // The partition into people is that of the rules, whatever arrives: no
 // identifier is lost, no two people are joined against the rules, and what
-// arrives twice counts once.
+// arrives twice counts once. Who was in a group stays in it, whoever they
+// become.
 func TestPeopleAreWhoTheRulesSay(t *testing.T) {
 	t.Parallel()
-	w := &world{clock: storetest.NewClock()}
-	w.db = storetest.Open(t, storetest.WithClock(w.clock))
+	d := openOnDisk(t)
+	w := &world{db: d.DB, clock: d.clock, raw: storetest.Raw(t, d.dir)}
 	for range storetest.Scale(t, 10) {
 		rapid.Check(t, w.check)
+	}
+	if n := membershipsOfNobody(t, w.raw); n != 0 {
+		t.Errorf("%d memberships name profiles that are gone", n)
 	}
 }
 
@@ -37,6 +42,7 @@ func TestPeopleAreWhoTheRulesSay(t *testing.T) {
 type world struct {
 	db     *store.DB
 	clock  *storetest.Clock
+	raw    *sql.DB
 	checks int
 	prefix string
 	people *everybody
@@ -48,9 +54,11 @@ func (w *world) check(t *rapid.T) {
 	w.checks++
 	w.prefix, w.people, w.known, w.calls = fmt.Sprintf("%d-", w.checks), &everybody{}, map[string]bool{}, nil
 	for range rapid.IntRange(1, 30).Draw(t, "calls") {
-		switch rapid.SampledFrom([]string{"identify", "identify", "identify", "identify", "alias", "request", "cancel", "erase"}).Draw(t, "what") {
+		switch rapid.SampledFrom([]string{"identify", "identify", "identify", "identify", "group", "alias", "request", "cancel", "erase"}).Draw(t, "what") {
 		case "identify":
 			w.tell(t, told{ids: w.ids(t), record: rapid.Bool().Draw(t, "record")})
+		case "group":
+			w.tell(t, told{ids: w.ids(t), group: w.value(t, "group", 3)})
 		case "alias":
 			w.tell(t, told{ids: []string{w.id(t, "user_id", 4)}, previous: w.value(t, rapid.SampledFrom([]string{"user_id", "anonymous_id"}).Draw(t, "previous"), 4)})
 		case "request":
@@ -90,7 +98,7 @@ func (w *world) ids(t *rapid.T) (ids []string) {
 
 func (w *world) tell(t *rapid.T, c told) {
 	c.source = rapid.SampledFrom([]string{"shop", "crm"}).Draw(t, "source")
-	if n := rapid.IntRange(0, 6).Draw(t, "message"); n > 0 {
+	if n := rapid.IntRange(0, 6).Draw(t, "message"); n > 0 && c.group == "" { // or it could be seen in one and new in another
 		c.message = fmt.Sprint(w.prefix, "m", n)
 	}
 	w.people.tell(c)
@@ -102,6 +110,9 @@ func (w *world) tell(t *rapid.T, c told) {
 	if c.previous != "" {
 		call.Kind = ingest.Alias
 		w.known["user_id="+c.previous], w.known["anonymous_id="+c.previous] = true, true
+	}
+	if c.group != "" {
+		call.Kind, call.GroupIdentifiers = ingest.Group, storetest.GroupIdentifiers("group_id", c.group)
 	}
 	if c.record {
 		call.Record = []byte(`{"event":"seen"}`)
@@ -203,12 +214,20 @@ func (w *world) compare(t *rapid.T) {
 	}
 	var got []string
 	for id, p := range found {
-		got = append(got, line(ids[id], p.Records, len(p.Former)))
+		got = append(got, line(ids[id], p.Records, len(p.Former), w.groupsOf(t, id)))
 	}
 	slices.Sort(got)
-	if want := w.people.groups(); !slices.Equal(got, want) {
+	if want := w.people.lines(); !slices.Equal(got, want) {
 		t.Fatalf("the store holds\n%s\nand the rules say\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+func (w *world) groupsOf(t *rapid.T, id uuid.UUID) (n int) {
+	err := w.raw.QueryRow(`SELECT COUNT(*) FROM memberships m JOIN profiles p ON p.id = m.member WHERE p.efface_id = $1`, id[:]).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func keysOf(m map[string]bool) func(func(string) bool) {

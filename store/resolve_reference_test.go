@@ -16,6 +16,7 @@ type everybody struct {
 type someone struct {
 	ids     map[string]bool // "key=value"
 	seen    map[string]bool // messages
+	groups  map[string]bool
 	records int
 	former  int  // User IDs of those that merged into this one
 	open    bool // a deletion request is open
@@ -31,6 +32,7 @@ type told struct {
 	source, message string
 	ids             []string // "key=value"
 	previous        string   // of an alias
+	group           string   // of a group call
 	record          bool
 }
 
@@ -94,7 +96,7 @@ func (ps *everybody) tell(c told) {
 		target = ps.joined(target, found[0], ids)
 	}
 	if target == nil {
-		target = &someone{ids: map[string]bool{}, seen: map[string]bool{}}
+		target = &someone{ids: map[string]bool{}, seen: map[string]bool{}, groups: map[string]bool{}}
 		ps.all = append(ps.all, target)
 	}
 	for _, id := range ids {
@@ -105,6 +107,9 @@ func (ps *everybody) tell(c told) {
 	}
 	if c.previous != "" {
 		target = ps.alias(target, c.previous)
+	}
+	if c.group != "" {
+		target.groups[c.group] = true
 	}
 	if c.record {
 		target.records++
@@ -192,6 +197,7 @@ func (ps *everybody) merge(a, b *someone, alias bool) *someone {
 	}
 	maps.Copy(keep.ids, drop.ids)
 	maps.Copy(keep.seen, drop.seen)
+	maps.Copy(keep.groups, drop.groups)
 	keep.records += drop.records
 	keep.former += drop.former + 1
 	ps.all = slices.DeleteFunc(ps.all, func(p *someone) bool { return p == drop })
@@ -251,12 +257,12 @@ func (ps *everybody) erased() {
 	ps.all = slices.DeleteFunc(ps.all, func(p *someone) bool { return p.open })
 }
 
-// groups says who is who: of each person the identifiers, records and number
-// of former User IDs.
-func (ps *everybody) groups() (lines []string) {
+// lines says who is who: of each person the identifiers, records and numbers
+// of former User IDs and of groups.
+func (ps *everybody) lines() (all []string) {
 	for _, p := range ps.all {
-		lines = append(lines, line(slices.Sorted(maps.Keys(p.ids)), p.records, p.former))
+		all = append(all, line(slices.Sorted(maps.Keys(p.ids)), p.records, p.former, len(p.groups)))
 	}
-	slices.Sort(lines)
-	return lines
+	slices.Sort(all)
+	return all
 }
