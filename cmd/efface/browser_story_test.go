@@ -221,7 +221,15 @@ func TestStoryOfAGroupInABrowser(t *testing.T) {
 	for _, user := range []string{"u1", "u2", "u3"} {
 		fmt.Fprintf(&calls, `{"type":"group","userId":%q,"groupId":"acct-7","traits":{"name":"Rossi & Figli"}}`+"\n", user)
 	}
-	efface(t, calls.String(), "import", "--data", data, "--source", "crm", "-")
+	account := "group_id,email,name\nacct-7,info@rossi.example,Rossi & Figli\n"
+	for _, e := range []ended{
+		efface(t, account, "import", "--data", data, "--source", "crm", "--table", "group", "-"),
+		efface(t, calls.String(), "import", "--data", data, "--source", "crm", "-"),
+	} {
+		if e.code != 0 {
+			t.Fatalf("an import ended with %d: %s", e.code, e.stderr)
+		}
+	}
 
 	b.visit("/find")
 	b.fill("#value", "acct-7")
@@ -232,6 +240,7 @@ func TestStoryOfAGroupInABrowser(t *testing.T) {
 	b.submit("/find")
 	b.shows("h1", "Profile of a group")
 	b.shows(".facts", "Members\n3")
+	b.shows("main", "info@rossi.example")
 	userID := b.text("#user-id")
 	b.press(".page-actions .btn-danger")
 	b.shows("main", "its 3 memberships")
