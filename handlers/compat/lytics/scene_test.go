@@ -102,6 +102,8 @@ func (sc *scene) act(words []string) {
 		_, _, err = sc.db.DestroyKeys(sc.t.Context(), 500)
 	case "erase":
 		_, err = jobs.NewRunner(sc.db, slog.New(slog.DiscardHandler)).Work(sc.t.Context())
+	case "ask": // by another door
+		storetest.Requested(sc.t, sc.db, words[1], words[2])
 	case "cancel":
 		_, err = sc.db.CancelByIdentifier(sc.t.Context(), storetest.Identifiers(words[1], words[2])[0], erasure.System, erasure.Console)
 	default:
