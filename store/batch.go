@@ -57,7 +57,7 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 	if err != nil {
 		return b, nil, err
 	}
-	b, err = db.Batch(ctx, id)
+	b, err = db.Batch(context.WithoutCancel(ctx), id) // it is queued, whether or not the client is still there
 	return b, results, err
 }
 
