@@ -144,6 +144,15 @@ func (s *scene) askScripts(held, called []somebody) {
 	clever(map[string]any{"identity": []string{s.plant("nobody yet "), s.plant("nor this one ")}}, 200)
 	clever(map[string]any{"guid": s.plant("alone ")}, 200)
 	clever(map[string]any{"guid": []string{s.plant("queued "), s.plant(strings.Repeat("long ", 300))}}, 400)
+	june := func(status int, method, path string, body any) {
+		s.t.Helper()
+		want(s.t, status, "June's "+path)(s.api(method, "/api/platform/data_management/"+path, body, "Authorization", "Basic "+s.key))
+	}
+	june(200, "POST", "user_deletion_request", map[string]string{"user_id": s.plant("June's user ")})
+	june(200, "POST", "group_deletion_request", map[string]string{"group_id": s.plant("June's group ")})
+	june(400, "POST", "group_deletion_request", map[string]string{"user_id": s.plant("no group ")})
+	june(200, "GET", "user_deletion_requests", nil)
+	june(200, "GET", "group_deletion_requests", nil)
 	want(s.t, 400, "a reference that is none")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reference": s.plant("ref@example.")}))
 	want(s.t, 400, "too long a reason")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", "value": held[7].email, "reason": strings.Repeat(s.plant("long "), 200)}))
 	want(s.t, 400, "an unknown member")(s.api("POST", "/api/v1/deletions", map[string]string{"key": "email", s.plant("member"): s.plant("value")}))
