@@ -82,7 +82,7 @@ type Request struct {
 	Joined          *RequestID // the request that this one was joined to
 
 	// Asked and Reason are sealed under the request's own key and empty once
-	// that is destroyed. They are opened by DB.RequestDetails alone.
+	// that is destroyed. They are set by DB.RequestDetails alone.
 	Asked  Identifier
 	Reason string
 
