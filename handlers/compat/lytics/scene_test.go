@@ -44,12 +44,16 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, configure ...func(*handlers.Config)) *scene {
 	t.Helper()
 	clock := storetest.NewClock()
 	sc := &scene{t: t, clock: clock, db: storetest.Open(t, storetest.WithClock(clock)), log: &logged{}, said: map[string]string{}}
 	front := httptest.NewUnstartedServer(nil)
-	s, err := handlers.New(sc.db, handlers.Config{BaseURL: "http://" + front.Listener.Addr().String(), Logger: slog.New(slog.NewTextHandler(sc.log, nil))})
+	config := handlers.Config{BaseURL: "http://" + front.Listener.Addr().String(), Logger: slog.New(slog.NewTextHandler(sc.log, nil))}
+	for _, c := range configure {
+		c(&config)
+	}
+	s, err := handlers.New(sc.db, config)
 	if err != nil {
 		t.Fatal(err)
 	}
