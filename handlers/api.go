@@ -76,19 +76,3 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	_, _ = w.Write(append(b, '\n')) // a failed write means that the client went away
 	return nil
 }
-
-// apiTime is a time as RFC 3339 in UTC, or null where there is none.
-func apiTime(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UTC().Format("2006-01-02T15:04:05.000Z"))
-}
-
-// orNull gives a pointer to what is there, and nil, which is null, to what is not.
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"github.com/google/uuid"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -30,10 +31,10 @@ type deletion struct {
 func deletionOf(r erasure.Request) deletion {
 	d := deletion{
 		ID: r.ID.String(), EffaceID: r.EffaceID, Table: r.Table, State: r.State, Origin: r.Origin,
-		RequestedBy: r.RequestedBy, RequestedAt: apiTime(r.RequestedAt), CancelBefore: apiTime(r.CancelBefore),
-		StartedAt: apiTime(r.StartedAt), FinishedAt: apiTime(r.FinishedAt),
-		Identifiers: r.Identifiers, Records: r.Records, Attempts: r.Attempts, LastError: orNull(r.LastError),
-		Suppress: r.Suppress, Reference: orNull(r.Reference),
+		RequestedBy: r.RequestedBy, RequestedAt: wire.Time(r.RequestedAt), CancelBefore: wire.Time(r.CancelBefore),
+		StartedAt: wire.Time(r.StartedAt), FinishedAt: wire.Time(r.FinishedAt),
+		Identifiers: r.Identifiers, Records: r.Records, Attempts: r.Attempts, LastError: wire.OrNull(r.LastError),
+		Suppress: r.Suppress, Reference: wire.OrNull(r.Reference),
 	}
 	if r.Batch != nil {
 		d.BatchID = new(r.Batch.String())

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) listDeletions(w http.ResponseWriter, r *http.Request, _ erasure
 	page := struct {
 		Deletions []deletion `json:"deletions"`
 		Next      *string    `json:"next"`
-	}{Next: orNull(next)}
+	}{Next: wire.OrNull(next)}
 	for _, d := range found {
 		page.Deletions = append(page.Deletions, deletionOf(d))
 	}

@@ -26,7 +26,7 @@ type apiHeld struct {
 
 // profileOf names what several sources gave once.
 func profileOf(p erasure.Profile) apiProfile {
-	out := apiProfile{EffaceID: p.EffaceID, Table: p.Table, Records: p.Records, CreatedAt: apiTime(p.CreatedAt)}
+	out := apiProfile{EffaceID: p.EffaceID, Table: p.Table, Records: p.Records, CreatedAt: wire.Time(p.CreatedAt)}
 	seen := map[apiHeld]bool{}
 	for _, h := range p.Identifiers {
 		held := apiHeld{h.Key, h.Value}

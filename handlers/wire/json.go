@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"reflect"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -56,4 +57,21 @@ func jsonName(k reflect.Kind) string {
 
 func refuse(format string, args ...any) error {
 	return erasure.Errorf(erasure.CodeInvalid, format, args...)
+}
+
+// Time is a time in an answer: RFC 3339 in UTC to the millisecond, and nil,
+// which is null, where there is none.
+func Time(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
+// OrNull gives a pointer to what is there, and nil, which is null, to what is not.
+func OrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -69,39 +68,30 @@ type listed struct {
 }
 
 type userRequest struct {
-	ID          string     `json:"id"`
-	About       *string    `json:"user_id"`
-	State       string     `json:"state"`
-	RequestedAt time.Time  `json:"requested_at"`
-	StartedAt   *time.Time `json:"started_at"`
-	FinishedAt  *time.Time `json:"finished_at"`
+	ID          string  `json:"id"`
+	About       *string `json:"user_id"`
+	State       string  `json:"state"`
+	RequestedAt *string `json:"requested_at"`
+	StartedAt   *string `json:"started_at"`
+	FinishedAt  *string `json:"finished_at"`
 }
 
 type groupRequest struct {
-	ID          string     `json:"id"`
-	About       *string    `json:"group_id"`
-	State       string     `json:"state"`
-	RequestedAt time.Time  `json:"requested_at"`
-	StartedAt   *time.Time `json:"started_at"`
-	FinishedAt  *time.Time `json:"finished_at"`
+	ID          string  `json:"id"`
+	About       *string `json:"group_id"`
+	State       string  `json:"state"`
+	RequestedAt *string `json:"requested_at"`
+	StartedAt   *string `json:"started_at"`
+	FinishedAt  *string `json:"finished_at"`
 }
 
 func (of subject) request(r erasure.Request, id string) any {
-	u := userRequest{ID: r.ID.String(), State: words[r.State], RequestedAt: r.RequestedAt,
-		StartedAt: orNull(r.StartedAt), FinishedAt: orNull(r.FinishedAt), About: orNull(id)}
+	u := userRequest{ID: r.ID.String(), State: words[r.State], RequestedAt: wire.Time(r.RequestedAt),
+		StartedAt: wire.Time(r.StartedAt), FinishedAt: wire.Time(r.FinishedAt), About: wire.OrNull(id)}
 	if of == groups {
 		return groupRequest(u)
 	}
 	return u
-}
-
-// orNull gives a pointer to what is there, and nil, which is null, to what is not.
-func orNull[T comparable](v T) *T {
-	var none T
-	if v == none {
-		return nil
-	}
-	return &v
 }
 
 // words are June's for the states. A cancelled request has none, and is never
