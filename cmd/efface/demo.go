@@ -26,6 +26,7 @@ type demoCommand struct {
 const (
 	demoOperator = "demo@example.com"
 	demoKey      = "demo"
+	demoAccount  = "demo" // the account id of its key for CleverTap's API
 	// demoMark says in a directory that its store is a demo, and whether it is
 	// filled: a demo must not open a door into a real store.
 	demoMark   = "demo.state"
@@ -101,7 +102,6 @@ func newDemoKey(ctx context.Context, db *store.DB) (string, error) {
 	if err := db.RevokeKey(ctx, erasure.Terminal, demoKey); err != nil && erasure.CodeOf(err) != erasure.CodeNotFound {
 		return "", err
 	}
-	token, _, err := db.CreateKey(ctx, erasure.Terminal, store.NewKey{Name: demoKey, Scopes: []erasure.Scope{
-		erasure.ScopeCustomerLabs, erasure.ScopeDeletionsWrite, erasure.ScopeDeletionsRead, erasure.ScopeProfilesRead}})
+	token, _, err := db.CreateKey(ctx, erasure.Terminal, store.NewKey{Name: demoKey, Scopes: erasure.Scopes, AccountID: demoAccount})
 	return token, err
 }
