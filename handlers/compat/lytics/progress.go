@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -95,13 +96,11 @@ func batchProgress(b erasure.Batch) progress {
 func deletionOf(s erasure.Submission) deletion {
 	p := progressOf(s)
 	return deletion{RequestID: s.ID(), State: p.state, Completed: p.state == stateDone,
-		Requested: stamp(p.at), Submitted: stamp(p.at), Reason: p.reason}
+		Requested: wire.Time(p.at), Submitted: wire.Time(p.at), Reason: p.reason}
 }
 
 func statusOf(s erasure.Submission) status {
 	p := progressOf(s)
 	return status{RequestID: s.ID(), ProfilesRequested: p.requested, ProfilesDeleted: p.deleted, Status: p.status, Reason: p.reason,
-		Submitted: stamp(p.at), Updated: stamp(p.updated)}
+		Submitted: wire.Time(p.at), Updated: wire.Time(p.updated)}
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

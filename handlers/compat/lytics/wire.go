@@ -32,22 +32,22 @@ type page[T any] struct {
 }
 
 type deletion struct {
-	RequestID string `json:"request_id"`
-	State     string `json:"state"`
-	Completed bool   `json:"completed"`
-	Requested string `json:"requested"`
-	Submitted string `json:"submitted"`
-	Reason    string `json:"reason,omitempty"`
+	RequestID string  `json:"request_id"`
+	State     string  `json:"state"`
+	Completed bool    `json:"completed"`
+	Requested *string `json:"requested"`
+	Submitted *string `json:"submitted"`
+	Reason    string  `json:"reason,omitempty"`
 }
 
 type status struct {
-	RequestID         string `json:"request_id"`
-	ProfilesRequested int    `json:"profiles_requested"`
-	ProfilesDeleted   int    `json:"profiles_deleted"`
-	Status            string `json:"status"`
-	Reason            string `json:"reason,omitempty"`
-	Submitted         string `json:"submitted"`
-	Updated           string `json:"updated"`
+	RequestID         string  `json:"request_id"`
+	ProfilesRequested int     `json:"profiles_requested"`
+	ProfilesDeleted   int     `json:"profiles_deleted"`
+	Status            string  `json:"status"`
+	Reason            string  `json:"reason,omitempty"`
+	Submitted         *string `json:"submitted"`
+	Updated           *string `json:"updated"`
 }
 
 type overview struct {
