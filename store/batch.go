@@ -88,6 +88,10 @@ func (t *tx) requestMatches(n erasure.NewRequest, asked identifier, every bool, 
 		r, created, err := t.requestOne(n, asked, by)
 		return one(r, created), err
 	}
+	asked, err := t.numbered(asked)
+	if err != nil {
+		return erasure.Result{}, err
+	}
 	found, err := t.lookup(asked, everyMatch)
 	if err != nil {
 		return erasure.Result{}, err
@@ -148,6 +152,10 @@ func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []er
 	err = db.write(ctx, func(t *tx) error {
 		rs, b, n.Batch = nil, nil, nil
 		by, err := t.stands(n.Actor, erasure.Admin, erasure.Staff)
+		if err != nil {
+			return err
+		}
+		asked, err := t.numbered(asked)
 		if err != nil {
 			return err
 		}

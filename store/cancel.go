@@ -49,6 +49,10 @@ func (db *DB) CancelByIdentifier(ctx context.Context, id erasure.Identifier, act
 
 // requestOf finds the request that a cancel by identifier is for.
 func (t *tx) requestOf(asked identifier) (request, error) {
+	asked, err := t.numbered(asked)
+	if err != nil {
+		return request{}, err
+	}
 	found, err := t.lookup(asked, everyMatch)
 	if err != nil {
 		return request{}, err
@@ -67,7 +71,7 @@ func (t *tx) requestOf(asked identifier) (request, error) {
 	}
 	if asked.key == effaceIDKey {
 		return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
-			WHERE r.efface_id = $1 ORDER BY r.id DESC LIMIT 1`, uuidBytes(asked.value)).Scan, t.hb)
+			WHERE r.efface_id = $1 AND r.table_ = $2 ORDER BY r.id DESC LIMIT 1`, uuidBytes(asked.value), string(asked.table)).Scan, t.hb)
 	}
 	return t.waitingRequest(asked)
 }

@@ -96,6 +96,19 @@ func (t *tx) lookup(id identifier, limit int) (found []profile, err error) {
 	return found, err
 }
 
+// numbered gives an identifier its key's number where the key was new when it
+// was prepared, outside the transaction: somebody may have it by now.
+func (t *tx) numbered(id identifier) (identifier, error) {
+	if id.number != 0 || id.key == effaceIDKey {
+		return id, nil
+	}
+	err := t.row(`SELECT id FROM identifier_keys WHERE table_ = $1 AND name = $2`, string(id.table), id.key).Scan(&id.number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return id, nil
+	}
+	return id, err
+}
+
 // leadsTo reports whether an identifier leads to a live profile.
 func (t *tx) leadsTo(id identifier, p profile) (bool, error) {
 	var one int

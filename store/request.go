@@ -196,6 +196,10 @@ func (t *tx) requestErasure(n erasure.NewRequest, asked identifier) (request, bo
 // requestOne asks for the one profile that a request is for. The actor's right
 // was checked before.
 func (t *tx) requestOne(n erasure.NewRequest, asked identifier, by string) (request, bool, error) {
+	asked, err := t.numbered(asked)
+	if err != nil {
+		return request{}, false, err
+	}
 	p, err := t.target(n, asked)
 	if erasure.CodeOf(err) == erasure.CodeNotFound && n.EffaceID == nil {
 		return t.requestUnknown(n, asked, by, err)

@@ -34,7 +34,7 @@ func (t *tx) erasing(id identifier) (request, error) {
 	if id.key == effaceIDKey {
 		return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
 			WHERE r.efface_id = (SELECT p.efface_id FROM profiles p WHERE p.id = (SELECT COALESCE(f.leads_to, f.id) FROM profiles f WHERE f.efface_id = $1))
-				AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL`, uuidBytes(id.value)).Scan, t.hb)
+				AND r.table_ = $2 AND r.state IN ('in_progress', 'failed') AND r.joined IS NULL`, uuidBytes(id.value), string(id.table)).Scan, t.hb)
 	}
 	return scanRequest(t.row(`SELECT `+requestColumns+requestTables+`
 		WHERE r.efface_id IN (SELECT p.efface_id FROM profiles p WHERE p.id IN (SELECT l.profile FROM lookup l WHERE l.key = $1 AND l.mac = $2))

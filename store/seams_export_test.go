@@ -30,6 +30,22 @@ func (db *DB) StoreTime() erasure.Heartbeat {
 	return hb
 }
 
+// RequestAfter is RequestErasure, with something that happens between its
+// preparation and its write.
+func (db *DB) RequestAfter(ctx context.Context, n erasure.NewRequest, between func()) (r erasure.Request, err error) {
+	asked, err := db.checkNew(ctx, n)
+	if err != nil {
+		return r, err
+	}
+	between()
+	err = db.write(ctx, func(t *tx) error {
+		row, _, err := t.requestErasure(n, asked)
+		r = row.Request
+		return err
+	})
+	return r, err
+}
+
 // ClaimIDs is ClaimDue, telling which requests it claimed.
 func (db *DB) ClaimIDs(ctx context.Context, limit int) (ids []erasure.RequestID, err error) {
 	err = db.write(ctx, func(t *tx) error {

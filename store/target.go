@@ -80,7 +80,7 @@ func (t *tx) targetByIdentifier(id identifier) (p target, matches int, err error
 		p, err = scanTarget(scan)
 		return err
 	}, `SELECT `+targetColumns+byIdentifier, id.number, id.mac[:], 2)
-	if matches > 1 {
+	if err == nil && matches > 1 {
 		var all []profile
 		all, err = t.lookup(id, everyMatch)
 		matches = len(all)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
 )
 
 // requests is a request's life up to its claim.
@@ -23,6 +24,21 @@ var requests = behaviours{
 	"a request for nobody is refused": func(t *testing.T, d trial) {
 		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", "nobody")[0], Origin: erasure.API})
 		WantCode(t, err, erasure.CodeNotFound)
+	},
+	"a cancel by the User ID of a group, said to be a person's, ends nothing": func(t *testing.T, d trial) {
+		Tell(t, d.DB, ingest.Call{Kind: ingest.Group, Table: erasure.User, Source: "crm", Identifiers: Identifiers("user_id", "u1"),
+			GroupIdentifiers: []erasure.Identifier{{Table: erasure.Group, Key: "group_id", Value: "g1"}}})
+		asked := erasure.Identifier{Table: erasure.Group, Key: "group_id", Value: "g1"}
+		r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: asked, Origin: erasure.API, Actor: erasure.System})
+		must(t, err)
+		byID := func(table erasure.Table) error {
+			_, err := d.CancelByIdentifier(t.Context(), erasure.Identifier{Table: table, Key: erasure.KeyEffaceID, Value: r.EffaceID.String()},
+				erasure.System, erasure.API)
+			return err
+		}
+		WantCode(t, byID(erasure.User), erasure.CodeNotPending)
+		d.is(t, erasure.Pending, r.ID)
+		must(t, byID(erasure.Group))
 	},
 	"an identifier that leads to two people erases neither": func(t *testing.T, d trial) {
 		Identify(t, d.DB, "shop", "user_id", "u1", "email", "shared@example.com")
