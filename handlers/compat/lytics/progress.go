@@ -71,8 +71,12 @@ func batchProgress(b erasure.Batch) progress {
 	all, cancelled, failed := b.Queued(), b.In[erasure.Cancelled], b.In[erasure.Failed]
 	p := progress{deleted: b.In[erasure.Completed], at: b.RequestedAt, updated: b.UpdatedAt}
 	// A value that leads to several profiles asks for each of them; one that
-	// leads nowhere counts as well.
-	p.requested = b.Requested - b.Matched + max(b.Matched, all)
+	// leads nowhere counts as well. Through CleverTap's door that one waits, in a
+	// request of its own, and no value leads to several.
+	p.requested = b.Requested
+	if b.Origin != erasure.CleverTap {
+		p.requested += max(0, all-b.Matched)
+	}
 	switch {
 	case failed > 0:
 		p.state, p.status = stateArchive, statusFailed

@@ -35,6 +35,10 @@ func TestABatchStandsWhereItsRequestsDo(t *testing.T) {
 			t.Errorf("%d of %d with %v: %+v", c.matched, c.requested, c.in, p)
 		}
 	}
+	waiting := erasure.Batch{Origin: erasure.CleverTap, Requested: 3, In: in{erasure.Pending: 3}}
+	if p := progressOf(erasure.Submission{Batch: &waiting}); p.requested != 3 {
+		t.Errorf("three ids that nothing is known of are %d", p.requested)
+	}
 }
 
 func TestARequestThatFailsIsNotDoneAndSaysWhy(t *testing.T) {
