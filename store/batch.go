@@ -17,7 +17,7 @@ const BatchLimit = 10_000
 // RequestBatch asks for everyone that the identifiers lead to, all in one
 // commit. An identifier that leads to nobody, or cannot be one, spoils nothing:
 // its result says so.
-func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.Batch, results []erasure.Result, err error) {
+func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.Batch, results []erasure.BatchResult, err error) {
 	if len(n.Asked) > BatchLimit {
 		return b, nil, erasure.Errorf(erasure.CodeInvalid, "Ask for 10,000 identifiers at most in one call.")
 	}
@@ -34,7 +34,7 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 	err = db.write(ctx, func(t *tx) error {
 		id = erasure.NewBatchID(t.now)
 		each.Batch = &id
-		results = make([]erasure.Result, len(asked))
+		results = make([]erasure.BatchResult, len(asked))
 		by, err := t.stands(n.Actor, erasure.Admin, erasure.Staff)
 		if err != nil {
 			return err
@@ -62,12 +62,12 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 }
 
 // refusedAs turns an error about one identifier into its result.
-func refusedAs(r erasure.Result, err error) (erasure.Result, error) {
+func refusedAs(r erasure.BatchResult, err error) (erasure.BatchResult, error) {
 	e, ok := errors.AsType[*erasure.Error](err)
 	if !ok {
 		return r, err
 	}
-	r = erasure.Result{Detail: e.Sentence, Matches: e.Matches}
+	r = erasure.BatchResult{Detail: e.Sentence, Matches: e.Matches}
 	switch e.Code {
 	case erasure.CodeNotFound:
 		r.Outcome = erasure.NotFound
@@ -83,47 +83,61 @@ func refusedAs(r erasure.Result, err error) (erasure.Result, error) {
 
 // requestMatches asks for the profile that an identifier leads to, or for
 // every one of them.
-func (t *tx) requestMatches(n erasure.NewRequest, asked identifier, every bool, by string) (erasure.Result, error) {
+func (t *tx) requestMatches(n erasure.NewRequest, asked identifier, every bool, by string) (erasure.BatchResult, error) {
 	if !every {
 		r, created, err := t.requestOne(n, asked, by)
 		return one(r, created), err
 	}
 	asked, err := t.numbered(asked)
 	if err != nil {
-		return erasure.Result{}, err
+		return erasure.BatchResult{}, err
 	}
 	found, err := t.lookup(asked, everyMatch)
 	if err != nil {
-		return erasure.Result{}, err
+		return erasure.BatchResult{}, err
 	}
 	if len(found) == 0 {
 		r, created, err := t.requestUnknown(n, asked, by, errNobody)
 		return one(r, created), err
 	}
-	all := erasure.Result{Outcome: erasure.AlreadyRequested, Matches: len(found)}
+	rs, made, err := t.requestEach(n, asked, found, by)
+	all := erasure.BatchResult{Outcome: outcome(len(made) > 0), Matches: len(found)}
+	for _, r := range rs {
+		all.Requests = append(all.Requests, r.ID)
+	}
+	return all, err
+}
+
+// requestEach asks for each of the profiles that an identifier leads to, and
+// returns their open requests and which of those it made.
+func (t *tx) requestEach(n erasure.NewRequest, asked identifier, found []profile, by string) (rs, made []erasure.Request, err error) {
 	for _, p := range found {
 		to, err := t.targetByUserID(p.efface)
 		if err != nil {
-			return all, err
+			return nil, nil, err
 		}
 		r, created, err := t.requestTarget(n, asked, to, by)
 		if err != nil {
-			return all, err
+			return nil, nil, err
 		}
+		rs = append(rs, r.Request)
 		if created {
-			all.Outcome = erasure.Queued
+			made = append(made, r.Request)
 		}
-		all.Requests = append(all.Requests, r.ID)
 	}
-	return all, nil
+	return rs, made, nil
+}
+
+func outcome(made bool) erasure.BatchOutcome {
+	if made {
+		return erasure.Queued
+	}
+	return erasure.AlreadyRequested
 }
 
 // one is the result of an identifier that leads to one profile or to none.
-func one(r request, created bool) erasure.Result {
-	result := erasure.Result{Outcome: erasure.AlreadyRequested, Requests: []erasure.RequestID{r.ID}}
-	if created {
-		result.Outcome = erasure.Queued
-	}
+func one(r request, created bool) erasure.BatchResult {
+	result := erasure.BatchResult{Outcome: outcome(created), Requests: []erasure.RequestID{r.ID}}
 	if r.EffaceID != nil {
 		result.Matches = 1
 	}
@@ -170,18 +184,8 @@ func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []er
 			id := erasure.NewBatchID(t.now)
 			b, n.Batch = &id, &id
 		}
-		for _, p := range found {
-			to, err := t.targetByUserID(p.efface)
-			if err != nil {
-				return err
-			}
-			r, created, err := t.requestTarget(n, asked, to, by)
-			if err != nil {
-				return err
-			}
-			if created {
-				rs = append(rs, r.Request)
-			}
+		if _, rs, err = t.requestEach(n, asked, found, by); err != nil {
+			return err
 		}
 		if len(rs) == 0 {
 			return erasure.Errorf(erasure.CodeConflict, "Everyone whom this identifier leads to was asked for before.")

@@ -124,7 +124,7 @@ func scanMove(scan func(...any) error, kind erasure.Kind, from, to erasure.State
 	return e, id, err
 }
 
-// keysDestroyedQuery sets the state only where it changes: five indexes name
+// keysDestroyedQuery sets the state only where it changes: most indexes name
 // it, and leaving them alone makes this step twice as fast.
 func keysDestroyedQuery(from erasure.State, which string) string {
 	set := ``

@@ -41,21 +41,21 @@ func (b Batch) Queued() (n int) {
 	return n
 }
 
-// Outcome is what a batch made of one identifier.
-type Outcome string
+// BatchOutcome is what a batch made of one identifier.
+type BatchOutcome string
 
 // The outcomes, in the words of Efface's own API.
 const (
-	Queued           Outcome = "queued"
-	AlreadyRequested Outcome = "already_requested" // by an open request, of this batch or before it
-	NotFound         Outcome = "not_found"
-	Shared           Outcome = "shared" // and the batch takes no shared ones
-	Refused          Outcome = "invalid"
+	Queued           BatchOutcome = "queued"
+	AlreadyRequested BatchOutcome = "already_requested" // by an open request, of this batch or before it
+	NotFound         BatchOutcome = "not_found"
+	Shared           BatchOutcome = "shared" // and the batch takes no shared ones
+	Refused          BatchOutcome = "invalid"
 )
 
-// Result is what a batch made of one of its identifiers, in their order.
-type Result struct {
-	Outcome Outcome
+// BatchResult is what a batch made of one of its identifiers.
+type BatchResult struct {
+	Outcome BatchOutcome
 	Matches int // profiles that the identifier leads to
 	// Requests are those that were made, or were open already: one for each
 	// profile that the identifier leads to.

@@ -16,7 +16,7 @@ var batches = behaviours{
 		before := Requested(t, d.DB, "user_id", "u3")
 		b, results := d.batch(t, erasure.NewBatch{Asked: Identifiers("user_id", "u1", "email", "a@example.com", "email", "shared@example.com",
 			"user_id", "nobody", "user_id", "u3", "user_id", " ", "user_id", "u2")})
-		want := []erasure.Outcome{erasure.Queued, erasure.AlreadyRequested, erasure.Shared, erasure.NotFound, erasure.AlreadyRequested,
+		want := []erasure.BatchOutcome{erasure.Queued, erasure.AlreadyRequested, erasure.Shared, erasure.NotFound, erasure.AlreadyRequested,
 			erasure.Refused, erasure.Queued}
 		for i, r := range results {
 			if r.Outcome != want[i] {
@@ -125,7 +125,7 @@ var batches = behaviours{
 	},
 }
 
-func (d trial) batch(t testing.TB, n erasure.NewBatch) (erasure.Batch, []erasure.Result) {
+func (d trial) batch(t testing.TB, n erasure.NewBatch) (erasure.Batch, []erasure.BatchResult) {
 	t.Helper()
 	n.Origin, n.Actor = erasure.API, erasure.System
 	b, results, err := d.RequestBatch(t.Context(), n)

@@ -50,7 +50,7 @@ func (h *Handler) RequestBatch(w http.ResponseWriter, r *http.Request) error {
 	return write(w, http.StatusAccepted, answer[status]{Data: statusOf(erasure.Submission{Batch: &made}), Status: http.StatusAccepted, Message: success})
 }
 
-func (h *Handler) requestBatch(ctx context.Context, asked []erasure.Identifier, actor erasure.Actor) (erasure.Batch, []erasure.Result, error) {
+func (h *Handler) requestBatch(ctx context.Context, asked []erasure.Identifier, actor erasure.Actor) (erasure.Batch, []erasure.BatchResult, error) {
 	made, results, err := h.db.RequestBatch(ctx, erasure.NewBatch{Asked: asked, EveryMatch: true, Origin: erasure.Lytics, Actor: actor})
 	if made.Queued() > 0 {
 		h.wake()

@@ -95,7 +95,7 @@ func (h *Handler) queue(ctx context.Context, values []string, asked []erasure.Id
 // requestID is that of the one request that a value led to or, where it led to
 // several, of the batch that holds the newest of them: sent again, a value
 // gets the same.
-func (h *Handler) requestID(ctx context.Context, result erasure.Result, made erasure.BatchID) (string, error) {
+func (h *Handler) requestID(ctx context.Context, result erasure.BatchResult, made erasure.BatchID) (string, error) {
 	if len(result.Requests) == 1 {
 		return result.Requests[0].String(), nil
 	}
