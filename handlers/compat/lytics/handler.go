@@ -3,6 +3,7 @@
 package lytics
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/efface/efface/handlers/wire"
@@ -50,7 +51,7 @@ func (h *Handler) requestMatches(r *http.Request, id erasure.Identifier, actor e
 	h.wake()
 	s := erasure.Submission{Request: &made[0]}
 	if batch != nil {
-		b, err := h.db.Batch(r.Context(), *batch)
+		b, err := h.db.Batch(context.WithoutCancel(r.Context()), *batch) // it is queued by now
 		if err != nil {
 			return deletion{}, err
 		}
