@@ -198,6 +198,7 @@ func (db *DB) RevokeKey(ctx context.Context, actor erasure.Actor, nameOrID strin
 		if err != nil {
 			return fmt.Errorf("revoking an API key: %w", err)
 		}
+		delete(t.callers, revoked)
 		t.log(erasure.Entry{Kind: erasure.KeyRevoked, Actor: actor, Target: &revoked})
 		return nil
 	})

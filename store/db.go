@@ -239,8 +239,8 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
-// write runs fn in a savepoint of a commit that it may share with others, and
-// returns once that commit is durable. fn may run twice, so it must do nothing
+// write runs fn in a commit that it may share with others, and returns once
+// that commit is durable. fn may run several times, so it must do nothing
 // outside the transaction but assign its results.
 func (db *DB) write(ctx context.Context, fn func(*tx) error) error {
 	if err := ctx.Err(); err != nil {

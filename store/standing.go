@@ -33,11 +33,19 @@ func (t *tx) operatorStands(actor erasure.Actor, roles []erasure.Role) (email st
 	return email, err
 }
 
+// keyStands reads a key once a transaction: many calls of one script share a
+// commit, and only [DB.RevokeKey] ends a key in the midst of one.
 func (t *tx) keyStands(actor erasure.Actor) (name string, err error) {
+	if name, ok := t.callers[actor.ID]; ok {
+		return name, nil
+	}
 	err = t.row(`SELECT 'key:' || name FROM api_keys WHERE id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`,
 		actor.ID[:], t.now.UnixMilli()).Scan(&name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", erasure.Errorf(erasure.CodeUnauthorized, "This key is no longer valid.")
+	}
+	if err == nil {
+		t.callers[actor.ID] = name
 	}
 	return name, err
 }

@@ -36,6 +36,29 @@ func TestWhoLostTheRightMeanwhileChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAKeyRevokedInASharedCommitEndsForTheCallsBehindIt(t *testing.T) {
+	db := storetest.Open(t)
+	storetest.Identify(t, db, "shop", "user_id", "before")
+	storetest.Identify(t, db, "shop", "user_id", "behind")
+	_, key, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "script", Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(user string) (err error) {
+		_, _, err = db.RequestErasure(t.Context(), erasure.NewRequest{Origin: erasure.API, Actor: erasure.Actor{Kind: erasure.ByKey, ID: key.ID},
+			Asked: storetest.Identifiers("user_id", user)[0]})
+		return err
+	}
+	var before, revoked, behind error
+	db.Together(t,
+		func() { before = request("before") },
+		func() { revoked = db.RevokeKey(t.Context(), erasure.System, "script") },
+		func() { behind = request("behind") })
+	if before != nil || revoked != nil || erasure.CodeOf(behind) != erasure.CodeUnauthorized {
+		t.Errorf("before %v, revoked %v, behind %v", before, revoked, behind)
+	}
+}
+
 func operatorOf(t *testing.T, db *store.DB, email string, role erasure.Role) erasure.Actor {
 	t.Helper()
 	o, err := db.CreateOperator(t.Context(), erasure.System, store.NewOperator{Email: email, Role: role})

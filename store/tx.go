@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
@@ -20,6 +23,8 @@ type tx struct {
 
 	entries []pendingEntry
 	opened  map[seal.Ref]seal.Key // keys read in this transaction
+	callers map[uuid.UUID]string  // names of API keys that stand in this transaction
+	wrote   bool                  // whether the job under way may have changed rows
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be
 	// committed on its own.
@@ -28,17 +33,21 @@ type tx struct {
 
 func newTx(w *writer) *tx {
 	now, hb := w.db.now()
-	return &tx{w: w, db: w.db, now: now, hb: hb, opened: map[seal.Ref]seal.Key{}}
+	return &tx{w: w, db: w.db, now: now, hb: hb, opened: map[seal.Ref]seal.Key{}, callers: map[uuid.UUID]string{}}
 }
 
-func (t *tx) mark() int { return len(t.entries) }
+// mark is what [tx.reset] takes, when the next job begins.
+func (t *tx) mark() int {
+	t.wrote = false
+	return len(t.entries)
+}
 
 func (t *tx) reset(mark int) {
 	t.entries = t.entries[:mark]
 	t.err = nil
 }
 
-// finish numbers and writes the log entries, after the last savepoint and
+// finish numbers and writes the log entries, after the last job and
 // before COMMIT, and notes the store's time with them.
 func (t *tx) finish() error {
 	if err := t.writeEntries(); err != nil {
@@ -49,13 +58,9 @@ func (t *tx) finish() error {
 
 // exec runs a statement and returns how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	s, err := t.prepare(query)
+	r, err := t.change(query, args...)
 	if err != nil {
 		return 0, err
-	}
-	r, err := s.Exec(args...)
-	if err != nil {
-		return 0, t.fail(err)
 	}
 	n, err := r.RowsAffected()
 	return n, t.fail(err)
@@ -63,16 +68,21 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // insert runs an INSERT and returns the row's number.
 func (t *tx) insert(query string, args ...any) (int64, error) {
-	s, err := t.prepare(query)
+	r, err := t.change(query, args...)
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.Exec(args...)
-	if err != nil {
-		return 0, t.fail(err)
-	}
 	id, err := r.LastInsertId()
 	return id, t.fail(err)
+}
+
+func (t *tx) change(query string, args ...any) (sql.Result, error) {
+	s, err := t.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Exec(args...)
+	return r, t.fail(err)
 }
 
 // row reads one row; its Scan gives sql.ErrNoRows where there is none.
@@ -130,6 +140,7 @@ func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
+	t.wrote = t.wrote || !strings.HasPrefix(query, "SELECT ")
 	s, err := t.w.prepare(query)
 	return s, t.fail(err)
 }

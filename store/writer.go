@@ -11,7 +11,7 @@ import (
 )
 
 // writer is the one connection that writes. Writes queue on it; those that
-// wait while a commit is under way share the next one, each in a savepoint.
+// wait while a commit is under way share the next one.
 type writer struct {
 	db    *DB
 	pool  *sql.DB
@@ -38,6 +38,10 @@ var errLost = errors.New("the transaction was lost")
 // blame and none would fare better alone.
 var errNotBegun = errors.New("beginning a write")
 
+// errSpoilt says that a write failed and left rows behind among those of
+// others, so that the transaction must not be committed.
+var errSpoilt = errors.New("a failed write left rows in a shared transaction")
+
 var errClosed = errors.New("the store is closed")
 
 func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
@@ -58,7 +62,7 @@ func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
 // alone runs a write before the loop has started.
 func (w *writer) alone(fn func(*tx) error) error {
 	j := &job{run: fn}
-	return errors.Join(w.try([]*job{j}), j.err)
+	return errors.Join(w.try([]*job{j}, w.run), j.err)
 }
 
 func (w *writer) start() { w.done.Go(w.loop) }
@@ -104,17 +108,22 @@ func (w *writer) gather(first *job) []*job {
 	return group
 }
 
-// commit runs a group in one transaction and answers it. Where that is lost,
-// the jobs run again one by one, so that one of them cannot spoil the others.
+// commit runs a group in one transaction and answers it. Few writes fail, and
+// most of those before they wrote; so each has a savepoint only when a first
+// try was spoilt. Where the transaction is lost, the jobs run again one by
+// one, so that one of them cannot spoil the others.
 func (w *writer) commit(group []*job) {
-	err := w.try(group)
+	err := w.try(group, w.run)
+	if errors.Is(err, errSpoilt) {
+		err = w.try(group, w.runInSavepoint)
+	}
 	if errors.Is(err, errNotBegun) {
 		for _, j := range group {
 			j.err = err
 		}
 	} else if err != nil && len(group) > 1 {
 		for i := range group {
-			if err := w.try(group[i : i+1]); err != nil {
+			if err := w.try(group[i:i+1], w.run); err != nil {
 				group[i].err = err
 			}
 		}
@@ -127,14 +136,26 @@ func (w *writer) commit(group []*job) {
 }
 
 // try commits a group with its log entries. On an error nothing is kept.
-func (w *writer) try(group []*job) error {
+func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error)) error {
 	if err := w.statement("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	t := newTx(w)
-	kept, err := w.runAll(t, group)
+	kept, spoilt := 0, false
+	var err error
+	for i := 0; i < len(group) && err == nil; i++ {
+		var left bool
+		left, err = run(t, group[i])
+		spoilt = spoilt || left
+		if group[i].err == nil {
+			kept++
+		}
+	}
 	if err == nil && kept == 0 {
 		return w.abandon()
+	}
+	if err == nil && spoilt {
+		err = errSpoilt
 	}
 	if err == nil {
 		err = t.finish()
@@ -148,29 +169,39 @@ func (w *writer) try(group []*job) error {
 	return nil
 }
 
-// runAll runs each job in a savepoint and counts those that are kept.
-func (w *writer) runAll(t *tx, group []*job) (kept int, err error) {
-	for _, j := range group {
-		if err := w.statement("SAVEPOINT write"); err != nil {
-			return 0, err
-		}
-		mark := t.mark()
-		if j.err = runJob(t, j); j.err != nil {
-			t.reset(mark)
-			if open, err := w.inTransaction(); err != nil || !open {
-				return 0, errors.Join(errLost, err, j.err)
-			}
-			if err := w.statement("ROLLBACK TO write"); err != nil {
-				return 0, errors.Join(errLost, err, j.err)
-			}
-		} else {
-			kept++
-		}
-		if err := w.statement("RELEASE write"); err != nil {
-			return 0, errors.Join(errLost, err, j.err)
+// run runs a job. It is spoilt where it failed and left rows behind; an error
+// says that the transaction is lost.
+func (w *writer) run(t *tx, j *job) (spoilt bool, err error) {
+	mark := t.mark()
+	j.err = runJob(t, j)
+	if j.err == nil {
+		return false, nil
+	}
+	spoilt = t.wrote
+	t.reset(mark)
+	if open, err := w.inTransaction(); err != nil || !open {
+		return false, errors.Join(errLost, err, j.err)
+	}
+	return spoilt, nil
+}
+
+// runInSavepoint runs a job that is never spoilt.
+func (w *writer) runInSavepoint(t *tx, j *job) (spoilt bool, err error) {
+	if err := w.statement("SAVEPOINT write"); err != nil {
+		return false, err
+	}
+	if _, err := w.run(t, j); err != nil {
+		return false, err
+	}
+	if j.err != nil {
+		if err := w.statement("ROLLBACK TO write"); err != nil {
+			return false, errors.Join(errLost, err, j.err)
 		}
 	}
-	return kept, nil
+	if err := w.statement("RELEASE write"); err != nil {
+		return false, errors.Join(errLost, err, j.err)
+	}
+	return false, nil
 }
 
 func runJob(t *tx, j *job) (err error) {
