@@ -249,6 +249,9 @@ func (db *DB) CancelBatch(ctx context.Context, id erasure.BatchID, actor erasure
 	if b, err = db.Batch(ctx, id); err != nil {
 		return b, err
 	}
+	if err := db.stopQueueing(ctx, id, actor); err != nil {
+		return b, err
+	}
 	refused := error(errNotPending)
 	cancelled := 0
 	for after := (erasure.RequestID{}); ; {

@@ -2,79 +2,175 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
 )
 
-// Spool takes a list of people to be erased as it arrives, sealed under a key
-// of the list's own. It is for one goroutine.
-type Spool struct {
-	db *DB
-	id erasure.BatchID
+var errNoBulk = erasure.Errorf(erasure.CodeNotFound, "There is no such list; it may have been given up, or have waited for over 24 hours.")
+
+// bulk is a list's row.
+type bulk struct {
+	erasure.Bulk
+	origin  erasure.Origin
+	reason  []byte
+	expires int64
+	chunks  int
+	next    int
+	key     *seal.Ref // nil once destroyed
 }
 
-// OpenSpool begins a list. It must be ended by Check, Confirm or Discard; one
-// that a crash leaves open is destroyed at the next start.
-func (db *DB) OpenSpool(ctx context.Context, n erasure.NewBulk) (*Spool, error) {
-	return nil, errors.New("to come")
+const bulkColumns = `batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, expires, lines, chunks, next, done, found, key_row, key_id`
+
+func scanBulk(scan func(...any) error, hb erasure.Heartbeat, now time.Time) (b bulk, err error) {
+	var stage, origin, actor string
+	var found []byte
+	var keyRow sql.NullInt64
+	var keyID *[16]byte
+	err = scan(scan16(&b.ID), &stage, &origin, &actor, scan16(&b.Actor.ID), &b.Reference, &b.Suppress, &b.reason, scanTime(&b.SentAt),
+		&b.expires, &b.Lines, &b.chunks, &b.next, &b.Done, &found, &keyRow, scanNull16(&keyID))
+	if err != nil {
+		return b, err
+	}
+	b.Stage, b.origin, b.Actor.Kind = erasure.Stage(stage), erasure.Origin(origin), erasure.ActorKind(actor)
+	if b.expires > 0 {
+		b.Expires = now.Add(time.Duration(b.expires-hb.Store) * time.Millisecond)
+	}
+	if keyRow.Valid && keyID != nil {
+		b.key = &seal.Ref{Row: keyRow.Int64, ID: *keyID}
+	}
+	return b, json.Unmarshal(found, &b.Found)
 }
 
-// Add adds a line. What it says of a person is on the disk sealed, or in memory.
-func (s *Spool) Add(ctx context.Context, l erasure.Line) error { return errors.New("to come") }
-
-// Discard destroys a list and all that was kept of it. It is of no effect after
-// Check or Confirm.
-func (s *Spool) Discard(ctx context.Context) error { return errors.New("to come") }
-
-// Check ends a list that a person is to confirm, and gives it to be looked up
-// (see [DB.CheckBulk]).
-func (s *Spool) Check(ctx context.Context) (erasure.BatchID, error) {
-	return s.id, errors.New("to come")
+func (b bulk) gone(hb erasure.Heartbeat) bool {
+	return b.Stage == discarded || b.expires > 0 && b.expires <= hb.Passed()
 }
 
-// Confirm ends a list that needs no confirmation: it is to be queued (see
-// [DB.QueueBulk]), whatever happens. Where the call was marked and made before,
-// the list is discarded, the id is that of the first one, and repeated is true.
-// The same mark with another list is an [erasure.CodeKeyReused].
-func (s *Spool) Confirm(ctx context.Context, o Once) (id erasure.BatchID, repeated bool, err error) {
-	return s.id, false, errors.New("to come")
+func (db *DB) readBulk(ctx context.Context, id erasure.BatchID) (bulk, error) {
+	now, hb := db.now()
+	b, err := scanBulk(db.reads.QueryRowContext(ctx, `SELECT `+bulkColumns+` FROM spools WHERE batch = $1`, id[:]).Scan, hb, now)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && b.gone(hb) {
+		return b, errNoBulk
+	}
+	return b, err
+}
+
+func (t *tx) bulk(id erasure.BatchID) (bulk, error) {
+	b, err := scanBulk(t.row(`SELECT `+bulkColumns+` FROM spools WHERE batch = $1`, id[:]).Scan, t.hb, t.now)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && b.gone(t.hb) {
+		return b, errNoBulk
+	}
+	return b, err
 }
 
 // Bulk reads a list's state. Its error is [erasure.CodeNotFound] also where the
 // list was given up or has expired.
 func (db *DB) Bulk(ctx context.Context, id erasure.BatchID) (erasure.Bulk, error) {
-	return erasure.Bulk{}, errors.New("to come")
+	b, err := db.readBulk(ctx, id)
+	if err != nil || b.Stage != erasure.Queueing && b.Stage != erasure.Done {
+		return b.Bulk, err
+	}
+	batch, err := db.Batch(ctx, id)
+	b.Bulk.Batch = &batch
+	return b.Bulk, err
 }
-
-// CheckBulk looks up the lines of a list and counts what they lead to.
-func (db *DB) CheckBulk(ctx context.Context, id erasure.BatchID) error { return errors.New("to come") }
 
 // ConfirmBulk gives a checked list to be queued, where it would ask for exactly
 // so many profiles; else, or where it was confirmed before, it is an
 // [erasure.CodeConflict] about "confirm".
 func (db *DB) ConfirmBulk(ctx context.Context, id erasure.BatchID, actor erasure.Actor, profiles int) error {
-	return errors.New("to come")
+	return db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		b, err := t.bulk(id)
+		switch {
+		case err != nil:
+			return err
+		case b.Stage == erasure.Queueing || b.Stage == erasure.Done:
+			return erasure.Errorf(erasure.CodeConflict, "This list was confirmed before.").In("confirm")
+		case b.Stage != erasure.Checked:
+			return erasure.Errorf(erasure.CodeConflict, "Wait until the list is checked.").In("confirm")
+		case b.Found.Matched != profiles:
+			return erasure.Errorf(erasure.CodeConflict, "Type the number of profiles that this list asks for, as it stands above.").In("confirm")
+		}
+		_, err = t.exec(`UPDATE spools SET stage = $1, expires = 0, next = 0, done = 0, actor_kind = $2, actor_id = $3 WHERE batch = $4`,
+			string(erasure.Queueing), string(actor.Kind), actor.ID[:], id[:])
+		if err != nil {
+			return err
+		}
+		return t.confirmed(id)
+	})
 }
 
 // DiscardBulk destroys a list that was not confirmed.
 func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure.Actor) error {
-	return errors.New("to come")
+	err := db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		b, err := t.bulk(id)
+		switch {
+		case err != nil:
+			return err
+		case b.Stage != erasure.Checking && b.Stage != erasure.Checked:
+			return erasure.Errorf(erasure.CodeConflict, "This list was confirmed before; cancel the batch instead.")
+		}
+		_, err = t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2`, string(discarded), id[:])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = db.destroySpool(ctx, id) // what is left of it is the sweeper's
+	return err
 }
 
-// QueueBulk makes the requests of a confirmed list, some hundred lines to a
-// commit, and returns once all of its lines are done. Several may work at one
-// list. A list that was checked asks for those profiles alone that the check
-// found.
-func (db *DB) QueueBulk(ctx context.Context, id erasure.BatchID) error { return errors.New("to come") }
+// UnfinishedBulks lists the lists that are to be checked or queued.
+func (db *DB) UnfinishedBulks(ctx context.Context) (bulks []erasure.Bulk, err error) {
+	now, hb := db.now()
+	rows, err := db.reads.QueryContext(ctx, `SELECT `+bulkColumns+` FROM spools WHERE stage IN ('checking', 'queueing') ORDER BY batch`)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		b, err := scanBulk(scan, hb, now)
+		if err == nil && !b.gone(hb) {
+			bulks = append(bulks, b.Bulk)
+		}
+		return err
+	})
+	return bulks, err
+}
 
 // BulkResults calls fn with the result of each line, in their order, of a list
 // that is done. A line of a cancelled list that was not reached has none.
 func (db *DB) BulkResults(ctx context.Context, id erasure.BatchID, fn func(erasure.LineResult) error) error {
-	return errors.New("to come")
-}
-
-// UnfinishedBulks lists the lists that are to be checked or queued.
-func (db *DB) UnfinishedBulks(ctx context.Context) ([]erasure.Bulk, error) {
-	return nil, errors.New("to come")
+	b, err := db.readBulk(ctx, id)
+	if err != nil {
+		return err
+	}
+	for n := range b.next {
+		var packed []byte
+		err := db.reads.QueryRowContext(ctx, `SELECT results FROM bulk_results WHERE batch = $1 AND n = $2`, id[:], n).Scan(&packed)
+		if err != nil {
+			return fmt.Errorf("reading chunk %d of the results of %s: %w", n, id, err)
+		}
+		var results []erasure.LineResult
+		if err := json.Unmarshal(packed, &results); err != nil {
+			return fmt.Errorf("chunk %d of the results of %s: %w", n, id, err)
+		}
+		for _, r := range results {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -148,7 +148,10 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	db.keys = db.keyring.NewPool(keysAhead, func() time.Duration { return db.options.Clock.Now().Boottime })
-	return db.loadSecrets(ctx)
+	if err := db.loadSecrets(ctx); err != nil || !db.options.Serve {
+		return err
+	}
+	return db.endBrokenSpools(ctx)
 }
 
 // keysAhead is how many data keys are kept ready, so that making them durable

@@ -55,36 +55,48 @@ func (db *DB) CancelOnce(ctx context.Context, id erasure.RequestID, actor erasur
 
 // once does what a call asks for unless it was done before, and notes that it
 // was done in the same commit.
-func (t *tx) once(actor erasure.Actor, o Once, do func() (request, error)) (request, error) {
+func (t *tx) once(actor erasure.Actor, o Once, do func() (request, error)) (r request, err error) {
+	id, repeated, err := onceID(t, actor, o, func() (erasure.RequestID, error) {
+		r, err = do()
+		return r.ID, err
+	})
+	if err == nil && repeated {
+		return t.request(id)
+	}
+	return r, err
+}
+
+// onceID is once for what has an id, of a request or of a batch. A call that
+// was made before led to an id of the same kind, for its route is part of it.
+func onceID[ID ~[16]byte](t *tx, actor erasure.Actor, o Once, do func() (ID, error)) (id ID, repeated bool, err error) {
 	if o.Key == "" {
-		return do()
+		id, err = do()
+		return id, false, err
 	}
 	key := t.db.digest("idempotency key", []byte(actor.String()), []byte(o.Key))
 	call := t.db.digest("idempotent call", []byte(actor.String()), o.Call)
-	id, err := t.doneBefore(key, call)
+	before, err := t.doneBefore(key, call)
 	if err != nil {
-		return request{}, err
+		return id, false, err
 	}
-	if id != nil {
-		return t.request(*id)
+	if before != nil {
+		return ID(*before), true, nil
 	}
-	r, err := do()
-	if err != nil {
-		return r, err
+	if id, err = do(); err != nil {
+		return id, false, err
 	}
 	_, err = t.exec(`INSERT INTO idempotency (digest, body, request, expires) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (digest) DO UPDATE SET body = excluded.body, request = excluded.request, expires = excluded.expires`,
-		key[:], call[:], r.ID[:], t.hb.Store+OnceLife.Milliseconds())
+		key[:], call[:], null16(&id), t.hb.Store+OnceLife.Milliseconds())
 	if err != nil {
-		return r, fmt.Errorf("noting a call: %w", err)
+		return id, false, fmt.Errorf("noting a call: %w", err)
 	}
-	return r, nil
+	return id, false, nil
 }
 
-// doneBefore returns the request that a call led to, or nil where it is new.
-func (t *tx) doneBefore(key, call [16]byte) (*erasure.RequestID, error) {
-	var was [16]byte
-	var id erasure.RequestID
+// doneBefore returns the id that a call led to, or nil where it is new.
+func (t *tx) doneBefore(key, call [16]byte) (*[16]byte, error) {
+	var was, id [16]byte
 	err := t.row(`SELECT body, request FROM idempotency WHERE digest = $1 AND expires > $2`, key[:], t.hb.Store).
 		Scan(scan16(&was), scan16(&id))
 	switch {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -173,11 +172,8 @@ func (db *DB) RequestErasure(ctx context.Context, n erasure.NewRequest) (r erasu
 // checkNew refuses a request that cannot be one, and prepares the identifier
 // asked for.
 func (db *DB) checkNew(ctx context.Context, n erasure.NewRequest) (asked identifier, err error) {
-	if err := erasure.CheckReference(n.Reference); err != nil {
+	if err := checkWords(n.Reason, n.Reference); err != nil {
 		return asked, err
-	}
-	if utf8.RuneCountInString(n.Reason) > erasure.ReasonLength {
-		return asked, erasure.Errorf(erasure.CodeInvalid, "Shorten the reason to 1,000 characters.").In("reason")
 	}
 	if n.EffaceID != nil {
 		return asked, nil

@@ -87,6 +87,7 @@ var namings = []naming{
 	{"secrets", `SELECT key_id, name FROM secrets WHERE name > $1 ORDER BY name LIMIT $2`, []any{""}},
 	{"fragments", `SELECT key_id, id FROM fragments WHERE id > $1 ORDER BY id LIMIT $2`, []any{int64(0)}},
 	{"requests", `SELECT key_id, id FROM requests WHERE id > $1 AND key_id IS NOT NULL ORDER BY id LIMIT $2`, []any{[]byte{}}},
+	{"spools", `SELECT key_id, batch FROM spools WHERE batch > $1 AND key_id IS NOT NULL ORDER BY batch LIMIT $2`, []any{[]byte{}}},
 	{"erasure_keys", `SELECT key_id, request, key_id FROM erasure_keys WHERE (request, key_id) > ($1, $2)
 		ORDER BY request, key_id LIMIT $3`, []any{[]byte{}, []byte{}}},
 	{"log_subjects", `SELECT key_id, idx FROM log_subjects WHERE idx > $1 ORDER BY idx LIMIT $2`, []any{int64(-1)}},

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// What the check found of a line where it is not the number of the profile to
+// be asked for.
+const (
+	leadsNowhere = -iota
+	leadsToOpen
+	leadsToSeveral
+	leadsAgain // where an earlier line led, or it says what that said
+	leadsRefused
+)
+
+// refusalsShown is how many refused lines a list tells of.
+const refusalsShown = 100
+
+// bulkCheck is one check of a list, from its first line on: which lines are
+// duplicates is known to its memory alone, eight bytes a line.
+type bulkCheck struct {
+	db       *DB
+	found    erasure.BulkFound
+	said     map[uint64]struct{} // fingerprints of identifiers
+	profiles map[int64]struct{}
+}
+
+// CheckBulk looks up the lines of a list and counts what they lead to. Where it
+// is broken off, the next call begins anew.
+func (db *DB) CheckBulk(ctx context.Context, id erasure.BatchID) error {
+	b, err := db.readBulk(ctx, id)
+	if err != nil || b.Stage != erasure.Checking {
+		return err
+	}
+	k, err := db.keyring.Key(ctx, *b.key)
+	if err != nil {
+		return err
+	}
+	c := bulkCheck{db: db, said: map[uint64]struct{}{}, profiles: map[int64]struct{}{}}
+	done := 0
+	for n := range b.chunks {
+		lines, _, err := db.chunk(ctx, k, id, n)
+		if err != nil {
+			return err
+		}
+		var leads []byte
+		for _, l := range lines {
+			to, err := c.line(ctx, l)
+			if err != nil {
+				return err
+			}
+			leads = binary.AppendVarint(leads, to)
+		}
+		done += len(lines)
+		if going, err := db.noteLeads(ctx, id, n, done, leads); err != nil || !going {
+			return err
+		}
+	}
+	found, err := json.Marshal(c.found)
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE spools SET stage = $1, found = $2 WHERE batch = $3 AND stage = $4`,
+			string(erasure.Checked), string(found), id[:], string(erasure.Checking))
+		return err
+	})
+}
+
+// noteLeads keeps what was found of a chunk. going is false where the list was
+// given up meanwhile.
+func (db *DB) noteLeads(ctx context.Context, id erasure.BatchID, n, done int, leads []byte) (going bool, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		rows, err := t.exec(`UPDATE spools SET done = $1 WHERE batch = $2 AND stage = $3`, done, id[:], string(erasure.Checking))
+		going = rows > 0
+		if err != nil || !going {
+			return err
+		}
+		_, err = t.exec(`UPDATE spooled SET leads = $1 WHERE batch = $2 AND n = $3`, leads, id[:], n)
+		return err
+	})
+	return going, err
+}
+
+// line counts a line and returns where it leads.
+func (c *bulkCheck) line(ctx context.Context, l erasure.Line) (int64, error) {
+	asked, err := c.db.checkLine(ctx, l)
+	if erasure.CodeOf(err) == erasure.CodeInvalid {
+		c.refuse(l.N, err)
+		return leadsRefused, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	said := binary.BigEndian.Uint64(asked.mac[:])
+	if _, again := c.said[said]; again {
+		c.found.Duplicates++
+		return leadsAgain, nil
+	}
+	c.said[said] = struct{}{}
+	p, matches, open, err := c.db.leads(ctx, asked)
+	switch {
+	case err != nil:
+		return 0, err
+	case matches == 0:
+		c.found.NotFound++
+		return leadsNowhere, nil
+	case matches > 1:
+		c.found.Shared++
+		return leadsToSeveral, nil
+	}
+	if _, again := c.profiles[p]; again {
+		c.found.Duplicates++
+		return leadsAgain, nil
+	}
+	c.profiles[p] = struct{}{}
+	if open {
+		c.found.AlreadyRequested++
+		return leadsToOpen, nil
+	}
+	c.found.Matched++
+	return p, nil
+}
+
+func (c *bulkCheck) refuse(line int, err error) {
+	c.found.Refused++
+	if len(c.found.Refusals) < refusalsShown {
+		c.found.Refusals = append(c.found.Refusals, erasure.Refusal{Line: line, Detail: sentenceOf(err)})
+	}
+}
+
+// checkLine prepares the identifier of a line. Its error is an
+// [erasure.CodeInvalid] where nobody can be asked for by it.
+func (db *DB) checkLine(ctx context.Context, l erasure.Line) (identifier, error) {
+	if l.Refused != "" {
+		return identifier{}, erasure.Errorf(erasure.CodeInvalid, "%s", l.Refused)
+	}
+	return db.checkNew(ctx, erasure.NewRequest{Asked: l.Asked, Reason: l.Reason, Reference: l.Reference})
+}
+
+// leads looks up the live profiles of an identifier, two at most: that is
+// enough to know that it is shared. open is whether the one was asked for.
+func (db *DB) leads(ctx context.Context, id identifier) (p int64, matches int, open bool, err error) {
+	query, args := leadsByIdentifier, []any{id.number, id.mac[:], 2}
+	if id.key == effaceIDKey {
+		u, err := uuid.Parse(id.value)
+		if err != nil {
+			return 0, 0, false, nil
+		}
+		query, args = leadsByUserID, []any{u[:], string(id.table)}
+	}
+	rows, err := db.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		matches++
+		return scan(&p, &open)
+	})
+	return p, matches, open, err
+}
+
+const (
+	leadsColumns      = `SELECT p.id, EXISTS (SELECT 1 FROM requests r WHERE r.efface_id = p.efface_id AND ` + isOpen + `)`
+	leadsByIdentifier = leadsColumns + byIdentifier
+	leadsByUserID     = leadsColumns + byUserID + ` AND p.table_ = $2`
+)

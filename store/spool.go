@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// How much of a list is sealed as one row, and later queued in one commit:
+// whichever is reached first.
+const (
+	chunkLines = 500
+	chunkBytes = 256 << 10
+)
+
+// discarded is the stage of a list that was given up, until its rows are gone.
+const discarded erasure.Stage = "discarded"
+
+// Spool takes a list of people to be erased as it arrives, sealed under a key
+// of the list's own. It is for one goroutine.
+type Spool struct {
+	db     *DB
+	id     erasure.BatchID
+	actor  erasure.Actor
+	key    seal.Key
+	held   []erasure.Line // of the chunk to come
+	size   int            // of held, in bytes
+	lines  int
+	chunks int
+	ended  bool
+}
+
+// OpenSpool begins a list. It must be ended by Check, Confirm or Discard; one
+// that a crash leaves open is destroyed at the next start.
+func (db *DB) OpenSpool(ctx context.Context, n erasure.NewBulk) (*Spool, error) {
+	if err := checkWords(n.Reason, n.Reference); err != nil {
+		return nil, err
+	}
+	k, err := db.keys.Take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Spool{db: db, actor: n.Actor, key: k}
+	var reason []byte
+	if n.Reason != "" {
+		reason = k.Seal([]byte(n.Reason), spoolAD("reason", 0))
+	}
+	err = db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(n.Actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		s.id = erasure.NewBatchID(t.now)
+		_, err := t.exec(`INSERT INTO spools (batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, key_row, key_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, s.id[:], string(erasure.Receiving), string(n.Origin),
+			string(n.Actor.Kind), n.Actor.ID[:], n.Reference, n.Suppress, reason, t.now.UnixMilli(), k.Ref.Row, k.Ref.ID[:])
+		return err
+	})
+	return s, err
+}
+
+func spoolAD(column string, n int) seal.AD {
+	return seal.AD{Table: "spools", Column: column, N: int64(n)}
+}
+
+// checkWords refuses what may not be said with a request.
+func checkWords(reason, reference string) error {
+	if err := erasure.CheckReference(reference); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(reason) > erasure.ReasonLength {
+		return erasure.Errorf(erasure.CodeInvalid, "Shorten the reason to 1,000 characters.").In("reason")
+	}
+	return nil
+}
+
+// Add adds a line. What it says of a person is on the disk sealed, or in memory.
+func (s *Spool) Add(ctx context.Context, l erasure.Line) error {
+	s.held = append(s.held, l)
+	s.size += len(l.Asked.Value) + len(l.Reason)
+	if len(s.held) < chunkLines && s.size < chunkBytes {
+		return nil
+	}
+	return s.flush(ctx)
+}
+
+func (s *Spool) flush(ctx context.Context) error {
+	if len(s.held) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(s.held)
+	if err != nil {
+		return fmt.Errorf("writing lines %d to %d: %w", s.lines+1, s.lines+len(s.held), err)
+	}
+	sealed := s.key.Seal(b, spoolAD("sealed", s.chunks))
+	err = s.db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO spooled (batch, n, sealed) VALUES ($1, $2, $3)`, s.id[:], s.chunks, sealed)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.lines += len(s.held)
+	s.chunks++
+	s.held, s.size = s.held[:0], 0
+	return nil
+}
+
+// Discard destroys a list and all that was kept of it. It is of no effect after
+// Check or Confirm.
+func (s *Spool) Discard(ctx context.Context) error {
+	if s.ended {
+		return nil
+	}
+	s.ended = true
+	err := s.db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2 AND stage = $3`, string(discarded), s.id[:], string(erasure.Receiving))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.db.destroySpool(ctx, s.id)
+	return err
+}
+
+// Check ends a list that a person is to confirm, and gives it to be looked up
+// (see [DB.CheckBulk]).
+func (s *Spool) Check(ctx context.Context) (erasure.BatchID, error) {
+	if err := s.flush(ctx); err != nil {
+		return s.id, err
+	}
+	err := s.db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(s.actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		return s.end(t, erasure.Checking, t.hb.Store+erasure.BulkLife.Milliseconds())
+	})
+	s.ended = err == nil
+	return s.id, err
+}
+
+// Confirm ends a list that needs no confirmation: it is to be queued (see
+// [DB.QueueBulk]), whatever happens. Where the call was marked and made before,
+// the list is discarded, the id is that of the first one, and repeated is true.
+// The same mark with another list is an [erasure.CodeKeyReused].
+func (s *Spool) Confirm(ctx context.Context, o Once) (id erasure.BatchID, repeated bool, err error) {
+	if err := s.flush(ctx); err != nil {
+		return s.id, false, err
+	}
+	err = s.db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(s.actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		id, repeated, err = onceID(t, s.actor, o, func() (erasure.BatchID, error) {
+			if err := s.end(t, erasure.Queueing, 0); err != nil {
+				return s.id, err
+			}
+			return s.id, t.confirmed(s.id)
+		})
+		return err
+	})
+	if err != nil {
+		return s.id, false, err
+	}
+	if repeated {
+		return id, true, s.Discard(ctx)
+	}
+	s.ended = true
+	return id, false, nil
+}
+
+func (s *Spool) end(t *tx, to erasure.Stage, expires int64) error {
+	n, err := t.exec(`UPDATE spools SET stage = $1, expires = $2, lines = $3, chunks = $4 WHERE batch = $5 AND stage = $6`,
+		string(to), expires, s.lines, s.chunks, s.id[:], string(erasure.Receiving))
+	if err == nil && n == 0 {
+		return errNoBulk
+	}
+	return err
+}
+
+// confirmed makes a list the batch that it is from now on.
+func (t *tx) confirmed(id erasure.BatchID) error {
+	_, err := t.exec(`INSERT INTO batches (id, origin, actor_kind, actor_id, reference, requested_at, requested, matched)
+		SELECT batch, origin, actor_kind, actor_id, reference, $1, lines, 0 FROM spools WHERE batch = $2`, t.now.UnixMilli(), id[:])
+	return err
+}
+
+// chunk reads the lines of a chunk and what the check found of them.
+func (db *DB) chunk(ctx context.Context, k seal.Key, id erasure.BatchID, n int) (lines []erasure.Line, leads []byte, err error) {
+	var sealed []byte
+	err = db.reads.QueryRowContext(ctx, `SELECT sealed, leads FROM spooled WHERE batch = $1 AND n = $2`, id[:], n).Scan(&sealed, &leads)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading chunk %d of %s: %w", n, id, err)
+	}
+	b, err := k.Open(sealed, spoolAD("sealed", n))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening chunk %d of %s: %w", n, id, err)
+	}
+	return lines, leads, json.Unmarshal(b, &lines)
+}
+
+// endBrokenSpools gives up the lists that were on their way when the server
+// before this one ended.
+func (db *DB) endBrokenSpools(ctx context.Context) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE stage = $2`, string(discarded), string(erasure.Receiving))
+		return err
+	})
+}
+
+// DestroySpools destroys lists that were given up, have expired or are done:
+// their key and their lines. It reports busy where an open reader of the
+// keyring's log still holds a key; then it is to be called again.
+func (db *DB) DestroySpools(ctx context.Context) (busy bool, err error) {
+	_, hb := db.now()
+	ids, err := db.spoolsWhere(ctx, `key_id IS NOT NULL AND (stage IN ('done', 'discarded') OR stage IN ('checking', 'checked') AND expires <= $1)`, hb.Passed())
+	if err != nil || len(ids) == 0 {
+		return false, err
+	}
+	err = db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE stage IN ('checking', 'checked') AND expires <= $2`, string(discarded), t.hb.Passed())
+		return err
+	})
+	for _, id := range ids {
+		if err != nil || busy {
+			return busy, err
+		}
+		busy, err = db.destroySpool(ctx, id)
+	}
+	return busy, err
+}
+
+func (db *DB) spoolsWhere(ctx context.Context, where string, args ...any) (ids []erasure.BatchID, err error) {
+	rows, err := db.reads.QueryContext(ctx, `SELECT batch FROM spools WHERE `+where+` ORDER BY batch`, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var id erasure.BatchID
+		err := scan(scan16(&id))
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// destroySpool destroys the key of a list that is done or given up, then its
+// rows, some at a time. Each step may be repeated.
+func (db *DB) destroySpool(ctx context.Context, id erasure.BatchID) (busy bool, err error) {
+	var ref seal.Ref
+	err = db.reads.QueryRowContext(ctx, `SELECT key_row, key_id FROM spools WHERE batch = $1 AND key_id IS NOT NULL`, id[:]).Scan(&ref.Row, scan16(&ref.ID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := db.keyring.Destroy(ctx, []seal.Ref{ref}); err != nil {
+		return false, fmt.Errorf("destroying the key of %s: %w", id, err)
+	}
+	if busy, err = db.keyring.Truncate(ctx); busy || err != nil {
+		return busy, err
+	}
+	for more := int64(1); more > 0 && err == nil; {
+		err = db.write(ctx, func(t *tx) (err error) {
+			more, err = t.exec(`DELETE FROM spooled WHERE batch = $1 AND n IN (SELECT n FROM spooled WHERE batch = $1 LIMIT 20)`, id[:])
+			return err
+		})
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, db.write(ctx, func(t *tx) error {
+		if _, err := t.exec(`UPDATE spools SET key_row = NULL, key_id = NULL, reason = NULL WHERE batch = $1`, id[:]); err != nil {
+			return err
+		}
+		_, err := t.exec(`DELETE FROM spools WHERE batch = $1 AND stage = $2`, id[:], string(discarded))
+		return err
+	})
+}
