@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -17,50 +18,75 @@ import (
 // unless its route says otherwise.
 const BodyLimit = 1 << 20
 
-// ReadBody reads a request's whole body and unpacks it where it is gzip. That
-// is known by the first bytes, which begin no JSON: some clients pack and do
-// not say so. Its errors are [erasure.CodeTooLarge] and [erasure.CodeInvalid].
+// ReadBody reads a request's whole body, as [OpenBody] gives it.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	body, err := OpenBody(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // what the client announced
+	if _, err := b.ReadFrom(body); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// OpenBody begins to read a request's body and unpacks it where it is gzip.
+// That is known by the first bytes, which begin no JSON: some clients pack and
+// do not say so. Its errors and those of its reads are
+// [erasure.CodeTooLarge] and [erasure.CodeInvalid].
+func OpenBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge(limit)
+	sent := bufio.NewReaderSize(&sentBody{http.MaxBytesReader(w, r.Body, limit)}, 16)
+	if head, _ := sent.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		return sent, nil
 	}
+	z, err := gzip.NewReader(bufio.NewReader(sent))
 	if err != nil {
-		return nil, erasure.Errorf(erasure.CodeInvalid, "Send the whole body; it broke off.")
+		return nil, gzipError(err)
 	}
-	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
-		return unpack(body, limit)
-	}
-	return body, nil
+	return &unpacked{z, limit, limit}, nil
 }
 
-// readAll is io.ReadAll with room for what the client announced.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(max(length, 0)) + bytes.MinRead)
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
+// sentBody says in a sentence why a body ended early.
+type sentBody struct{ r io.Reader }
+
+func (b *sentBody) Read(p []byte) (n int, err error) {
+	n, err = b.r.Read(p)
+	if over, is := errors.AsType[*http.MaxBytesError](err); is {
+		return n, tooLarge(over.Limit)
+	}
+	if err != nil && err != io.EOF {
+		return n, erasure.Errorf(erasure.CodeInvalid, "Send the whole body; it broke off.")
+	}
+	return n, err
 }
 
-func unpack(packed []byte, limit int64) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, errGzip
-	}
-	body, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if int64(len(body)) > limit {
-		return nil, tooLarge(limit)
-	}
-	if err != nil {
-		return nil, errGzip
-	}
-	return body, nil
+type unpacked struct {
+	r           io.Reader
+	limit, left int64 // left is below 0 once the limit is passed
 }
 
-var errGzip = erasure.Errorf(erasure.CodeInvalid, "Send a whole gzip stream; this one is broken.")
+func (u *unpacked) Read(p []byte) (n int, err error) {
+	n, err = u.r.Read(p[:min(int64(len(p)), u.left+1)])
+	if u.left -= int64(n); u.left < 0 {
+		return 0, tooLarge(u.limit)
+	}
+	if err != nil && err != io.EOF {
+		return n, gzipError(err)
+	}
+	return n, err
+}
+
+func gzipError(err error) error {
+	if _, said := errors.AsType[*erasure.Error](err); said { // why the packed body ended early
+		return err
+	}
+	return erasure.Errorf(erasure.CodeInvalid, "Send a whole gzip stream; this one is broken.")
+}
 
 func tooLarge(limit int64) error {
 	return erasure.Errorf(erasure.CodeTooLarge, "Send %d bytes at most, counted unpacked.", limit)
