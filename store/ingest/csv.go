@@ -70,8 +70,8 @@ func (c *CSVReader) Next() (line int, call Call, err error) {
 }
 
 func (c *CSVReader) call(fields []string) (Call, error) {
-	if len(fields) != len(c.columns) {
-		return Call{}, refuse("Give the row as many fields as the header has: it has %d, the header %d.", len(fields), len(c.columns))
+	if err := checkWidth(fields, len(c.columns)); err != nil {
+		return Call{}, err
 	}
 	g := gathering{table: c.table}
 	traits := map[string]jsontext.Value{}
@@ -99,6 +99,13 @@ func (c *CSVReader) call(fields []string) (Call, error) {
 		Kind: Identify, Table: c.table, Source: c.source,
 		Identifiers: g.ids, Traits: traits, MessageID: c.rowID(fields),
 	}, nil
+}
+
+func checkWidth(fields []string, columns int) error {
+	if len(fields) != columns {
+		return refuse("Give the row as many fields as the header has: it has %d, the header %d.", len(fields), columns)
+	}
+	return nil
 }
 
 func checkText(s string) error {

@@ -10,9 +10,18 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// header reads the names of the columns. Its sentences name columns by number:
-// the first line of a file without a header is somebody's data.
+// header reads what the columns are.
 func (in *input) header(table erasure.Table, keys map[string]string) ([]Column, error) {
+	names, err := in.names()
+	if err != nil {
+		return nil, err
+	}
+	return assignKeys(table, names, keys)
+}
+
+// names reads the names of the columns. Its sentences name columns by number:
+// the first line of a file without a header is somebody's data.
+func (in *input) names() ([]string, error) {
 	_, names, err := in.row()
 	var bad *LineError
 	switch {
@@ -23,10 +32,7 @@ func (in *input) header(table erasure.Table, keys map[string]string) ([]Column, 
 	case err != nil:
 		return nil, err
 	}
-	if err := checkNames(names); err != nil {
-		return nil, err
-	}
-	return assignKeys(table, names, keys)
+	return names, checkNames(names)
 }
 
 // checkNames cleans the names in place.
@@ -79,9 +85,15 @@ func assignKeys(table erasure.Table, names []string, keys map[string]string) ([]
 }
 
 func noIdentifier(table erasure.Table, names []string) error {
-	if len(names) == 1 && strings.ContainsAny(names[0], ";\t|") {
-		return refuse("Separate the columns by commas.")
+	if otherwiseSeparated(names) {
+		return errSeparator
 	}
 	known := strings.Join(erasure.KeyNames(table), ", ")
 	return refuse("Name one column in the first line after a key (%s), or say with --key COLUMN=KEY which one is an identifier.", known)
+}
+
+var errSeparator = refuse("Separate the columns by commas.")
+
+func otherwiseSeparated(names []string) bool {
+	return len(names) == 1 && strings.ContainsAny(names[0], ";\t|")
 }
