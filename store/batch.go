@@ -242,18 +242,26 @@ const batchCountsQuery = `SELECT state, COUNT(*), MAX(finished_at) FROM requests
 const cancelsAtOnce = 500
 
 // CancelBatch ends those requests of a batch that may still be cancelled, and
-// what they are joined with. Its errors are [erasure.CodeNotFound],
-// [erasure.CodeTooLate] where the window of all that are pending has passed,
-// and [erasure.CodeNotPending] where none is.
+// what they are joined with, and the queueing of the rest of its list. Its
+// errors are [erasure.CodeNotFound], [erasure.CodeTooLate] where the window of
+// all that are pending has passed, and [erasure.CodeNotPending] where none is.
 func (db *DB) CancelBatch(ctx context.Context, id erasure.BatchID, actor erasure.Actor, origin erasure.Origin) (b erasure.Batch, err error) {
+	return db.CancelBatchOnce(ctx, id, actor, origin, Once{})
+}
+
+// CancelBatchOnce is [DB.CancelBatch] for a call that was marked. It takes many
+// commits, the first of which notes the mark: sent again, the call ends what is
+// left and has no error.
+func (db *DB) CancelBatchOnce(ctx context.Context, id erasure.BatchID, actor erasure.Actor, origin erasure.Origin, o Once) (b erasure.Batch, err error) {
 	if b, err = db.Batch(ctx, id); err != nil {
 		return b, err
 	}
-	if err := db.stopQueueing(ctx, id, actor); err != nil {
+	c := batchCancel{db, id, actor, origin, o}
+	done, err := c.stopQueueing(ctx)
+	if err != nil {
 		return b, err
 	}
 	refused := error(errNotPending)
-	cancelled := 0
 	for after := (erasure.RequestID{}); ; {
 		ids, err := db.pendingOf(ctx, id, after)
 		if err != nil {
@@ -262,29 +270,61 @@ func (db *DB) CancelBatch(ctx context.Context, id erasure.BatchID, actor erasure
 		if len(ids) == 0 {
 			break
 		}
-		n, why, err := db.cancelEach(ctx, ids, actor, origin)
+		cancelled, why, err := c.each(ctx, ids)
 		if err != nil {
 			return b, err
 		}
 		if why != nil {
 			refused = why
 		}
-		cancelled += n
+		done = done || cancelled > 0
 		after = ids[len(ids)-1]
 	}
-	if cancelled == 0 {
-		return b, refused
+	if !done {
+		if err := db.write(ctx, func(t *tx) error { return c.note(t, refused) }); err != nil {
+			return b, err
+		}
 	}
 	return db.Batch(ctx, id)
 }
 
-// cancelEach cancels requests in one commit. Those that may not be cancelled
-// any more stay as they are; why is the reason of the last of them.
-func (db *DB) cancelEach(ctx context.Context, ids []erasure.RequestID, actor erasure.Actor, origin erasure.Origin) (cancelled int, why, err error) {
-	err = db.write(ctx, func(t *tx) error {
+// batchCancel is one call to cancel a batch.
+type batchCancel struct {
+	db     *DB
+	id     erasure.BatchID
+	actor  erasure.Actor
+	origin erasure.Origin
+	once   Once
+}
+
+// note notes the call's mark. unmade is returned where it was not noted before.
+func (c batchCancel) note(t *tx, unmade error) error {
+	_, _, err := onceID(t, c.actor, c.once, func() (erasure.BatchID, error) { return c.id, unmade })
+	return err
+}
+
+// stopQueueing ends the queueing of a list whose batch is being cancelled.
+func (c batchCancel) stopQueueing(ctx context.Context) (stopped bool, err error) {
+	err = c.db.write(ctx, func(t *tx) error {
+		if _, err := t.stands(c.actor, erasure.Admin, erasure.Staff); err != nil {
+			return err
+		}
+		n, err := t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2 AND stage = $3`, string(erasure.Done), c.id[:], string(erasure.Queueing))
+		if stopped = n > 0; err != nil || !stopped {
+			return err
+		}
+		return c.note(t, nil)
+	})
+	return stopped, err
+}
+
+// each cancels requests in one commit. Those that may not be cancelled any more
+// stay as they are; why is the reason of the last of them.
+func (c batchCancel) each(ctx context.Context, ids []erasure.RequestID) (cancelled int, why, err error) {
+	err = c.db.write(ctx, func(t *tx) error {
 		cancelled, why = 0, nil
 		for _, id := range ids {
-			_, err := t.cancel(id, actor, origin)
+			_, err := t.cancel(id, c.actor, c.origin)
 			switch {
 			case err == nil:
 				cancelled++
@@ -294,7 +334,10 @@ func (db *DB) cancelEach(ctx context.Context, ids []erasure.RequestID, actor era
 				return err
 			}
 		}
-		return nil
+		if cancelled == 0 {
+			return nil
+		}
+		return c.note(t, nil)
 	})
 	return cancelled, why, err
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -118,6 +119,24 @@ var batches = behaviours{
 		_, err := d.CancelBatch(t.Context(), b.ID, erasure.System, erasure.API)
 		WantCode(t, err, erasure.CodeTooLate)
 		d.is(t, erasure.Pending, results[0].Requests[0])
+	},
+	"a batch's cancel sent again is answered as the first": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		b, results := d.batch(t, erasure.NewBatch{Asked: Identifiers("user_id", "u1")})
+		second, again := d.batch(t, erasure.NewBatch{Asked: Identifiers("user_id", "u2"), Unknown: true})
+		once := store.Once{Key: "c-1", Call: []byte(b.ID.String())}
+		for range 2 {
+			got, err := d.CancelBatchOnce(t.Context(), b.ID, erasure.System, erasure.API, once)
+			if err != nil || got.In[erasure.Cancelled] != 1 {
+				t.Errorf("the batch counts %+v, %v", got, err)
+			}
+		}
+		d.logged(t, results[0].Requests[0], erasure.RequestCreated, erasure.RequestCancelled)
+		_, err := d.CancelBatchOnce(t.Context(), second.ID, erasure.System, erasure.API, store.Once{Key: "c-1", Call: []byte("another")})
+		WantCode(t, err, erasure.CodeKeyReused)
+		d.is(t, erasure.Pending, again[0].Requests[0])
+		_, err = d.CancelBatchOnce(t.Context(), b.ID, erasure.System, erasure.API, store.Once{Key: "c-2", Call: []byte("new")})
+		WantCode(t, err, erasure.CodeNotPending)
 	},
 	"there is no batch that was not made": func(t *testing.T, d trial) {
 		_, err := d.Batch(t.Context(), erasure.NewBatchID(Start))
