@@ -70,11 +70,7 @@ const (
 
 // table lists every route.
 func (s *Server) table() []route {
-	customers := customerlabs.New(s.db, s.limiter, s.wakeForNew)
-	lytic := lytics.New(s.db, s.limiter, s.wakeForNew)
-	clever := clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew)
-	junes := june.New(s.db, s.limiter, s.wakeForNew)
-	return []route{
+	all := []route{
 		{"GET", "/{$}", signedIn, noBody, false, s.home},
 		{"GET", "/login", public, noBody, false, s.showLogin},
 		{"POST", "/login", public, formBody, false, s.login},
@@ -96,6 +92,8 @@ func (s *Server) table() []route {
 		{"GET", "/logs.csv", signedIn, noBody, false, s.exportLogs},
 		{"GET", "/activity", auditing, noBody, false, s.showActivity},
 
+		{"GET", "/developers", signedIn, noBody, false, s.showDevelopers},
+
 		{"GET", "/account", signedIn, noBody, false, s.showAccount},
 		{"POST", "/account/password", signedIn, formBody, false, s.changePassword},
 		{"POST", "/account/sessions/{id}/end", signedIn, formBody, false, s.endSession},
@@ -112,37 +110,28 @@ func (s *Server) table() []route {
 		{"POST", "/settings/operators/{id}/disabled", admins, formBody, false, s.setDisabled},
 		{"POST", "/settings/operators/{id}/reset", admins, formBody, false, s.resetPassword},
 
-		{"POST", "/user-deletion/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Request},
-		{"POST", "/user-deletion/cancel-request/{$}", scoped(erasure.ScopeCustomerLabs), wire.BodyLimit, false, customers.Cancel},
-
-		{"DELETE", "/v2/identity/{table}/{field}/{value}", scoped(erasure.ScopeLytics), noBody, false, lytic.Request},
-		{"POST", "/v2/identity/delete", scoped(erasure.ScopeLytics), wire.BodyLimit, false, lytic.RequestBatch},
-		{"GET", "/v2/identity/delete/status", scoped(erasure.ScopeLytics), noBody, false, lytic.List},
-		{"GET", "/v2/identity/delete/status/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.Status},
-		{"DELETE", "/v2/identity/queue/bulk/{table}/{field}", scoped(erasure.ScopeLytics), wire.BodyLimit, false, lytic.Queue},
-		{"GET", "/v2/identity/deletestatus/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.DeleteStatus},
-		{"GET", "/v2/identity/deletestatus/list", scoped(erasure.ScopeLytics), noBody, false, lytic.ListDeletions},
-		{"GET", "/v2/identity/deletestatus/overview", scoped(erasure.ScopeLytics), noBody, false, lytic.Overview},
-		{"DELETE", "/api/entity/{table}/{field}/{value}", scoped(erasure.ScopeLytics), noBody, false, lytic.RequestV1},
-		{"GET", "/api/entity/deletestatus/{id}", scoped(erasure.ScopeLytics), noBody, false, lytic.StatusV1},
-
-		{"POST", "/1/delete/profiles.json", scoped(erasure.ScopeCleverTap), wire.BodyLimit, false, clever.Request},
-
-		{"POST", "/api/platform/data_management/user_deletion_request", scoped(erasure.ScopeJune), wire.BodyLimit, false, junes.RequestUser},
-		{"GET", "/api/platform/data_management/user_deletion_requests", scoped(erasure.ScopeJune), noBody, false, junes.ListUsers},
-		{"POST", "/api/platform/data_management/group_deletion_request", scoped(erasure.ScopeJune), wire.BodyLimit, false, junes.RequestGroup},
-		{"GET", "/api/platform/data_management/group_deletion_requests", scoped(erasure.ScopeJune), noBody, false, junes.ListGroups},
-
 		{"GET", "/api/openapi.json", public, noBody, false, s.showOpenAPI},
-		{"POST", "/api/v1/profiles/find", scoped(erasure.ScopeProfilesRead), wire.BodyLimit, false, s.keyed(s.findProfiles)},
-		{"GET", "/api/v1/deletions", scoped(erasure.ScopeDeletionsRead), noBody, false, s.keyed(s.listDeletions)},
-		{"POST", "/api/v1/deletions", scoped(erasure.ScopeDeletionsWrite), wire.BodyLimit, false, s.keyed(s.createDeletion)},
-		{"GET", "/api/v1/deletions/{id}", scoped(erasure.ScopeDeletionsRead), noBody, false, s.keyed(s.readDeletion)},
-		{"POST", "/api/v1/deletions/{id}/cancel", scoped(erasure.ScopeDeletionsWrite), wire.BodyLimit, false, s.keyed(s.cancelDeletion)},
 
 		{"GET", "/static/{file...}", public, noBody, false, plain(static.Handler())},
 		{"GET", "/healthz", public, noBody, false, s.alive},
 		{"GET", "/readyz", public, noBody, false, s.ready},
+	}
+	for _, api := range s.apis {
+		for _, rt := range api.Routes {
+			all = append(all, route{rt.Method, rt.Path, scoped(rt.Scope), rt.Body, false, rt.Handle})
+		}
+	}
+	return all
+}
+
+// doors are the APIs, in the order in which /developers has them.
+func (s *Server) doors() []wire.API {
+	return []wire.API{
+		s.ownAPI(),
+		customerlabs.New(s.db, s.limiter, s.wakeForNew).API(),
+		lytics.New(s.db, s.limiter, s.wakeForNew).API(),
+		clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew).API(),
+		june.New(s.db, s.limiter, s.wakeForNew).API(),
 	}
 }
 

@@ -32,6 +32,7 @@ var permitted = map[string][]erasure.Role{
 	"/requests/{id}/c":  {erasure.Admin, erasure.Staff},
 	"/logs":             {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/activity":         {erasure.Admin, erasure.Auditor},
+	"/developers":       {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/settings":         {erasure.Admin},
 	"/api/openapi.json": nil,
 }

@@ -55,6 +55,7 @@ type Server struct {
 	base     *url.URL
 	sessions *sessionStore
 	limiter  *wire.Limiter
+	apis     []wire.API
 	shown    *shownOnce
 	cross    *http.CrossOriginProtection
 	mux      *http.ServeMux
@@ -95,6 +96,7 @@ func New(db *store.DB, config Config) (*Server, error) {
 	if err := s.cross.AddTrustedOrigin(config.BaseURL); err != nil {
 		return nil, fmt.Errorf("trusting the base URL: %w", err)
 	}
+	s.apis = s.doors()
 	for _, rt := range s.table() {
 		s.add(rt)
 	}

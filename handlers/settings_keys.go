@@ -60,7 +60,7 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, "/settings/keys", shown{key: &views.MadeKey{Key: key, Token: token}})
+	return s.done(w, r, "/settings/keys", shown{key: &views.MadeKey{Key: key, Token: token, Lines: s.trials(key, token)}})
 }
 
 func (s *Server) showRevokeKey(w http.ResponseWriter, r *http.Request) error {

@@ -119,6 +119,28 @@ type KeyForm struct {
 type MadeKey struct {
 	Key   erasure.APIKey
 	Token string
+	Lines []Line // to try it with, one for each scope
+}
+
+// API is a door by which scripts ask.
+type API struct {
+	Name   string
+	Routes []APIRoute
+}
+
+// APIRoute is one of an API's routes.
+type APIRoute struct {
+	Method, Path string
+	Scope        erasure.Scope
+	Does         string // a sentence
+	Lines        []Line
+}
+
+// Line is a call, ready for a terminal.
+type Line struct {
+	Scope   erasure.Scope
+	Text    string
+	Answers string // a part of the answer where the key works; "" where the line may change something
 }
 
 // OperatorForm posts to /settings/operators: email, role.

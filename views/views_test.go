@@ -74,11 +74,12 @@ func every() map[string]templ.Component {
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
 		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
-		"keys":           views.Keys(admin, []erasure.APIKey{key}, []erasure.APIKey{expired, revoked}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t"}),
+		"keys":           views.Keys(admin, []erasure.APIKey{key}, []erasure.APIKey{expired, revoked}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t", Lines: []views.Line{{Scope: erasure.ScopeLytics, Text: "curl", Answers: "200"}}}),
 		"key_revoke":     views.KeyRevoke(admin, key),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),
 		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}),
+		"developers":     views.Developers(admin, []views.API{{Name: "Lytics", Routes: []views.APIRoute{{Method: "GET", Path: "/v2", Lines: []views.Line{{Text: "curl"}}}}}}),
 		"account":        views.Account(admin, []erasure.Session{{ID: uuid.New()}}, views.PasswordForm{Problems: wrong("current", "password")}),
 		"error":          views.Error(admin, 404, "There is no such page.", "r-1"),
 	}
@@ -227,9 +228,9 @@ func TestAuditorsSeeARequestWithoutIdentifierAndReason(t *testing.T) {
 
 func TestTheNavigationOffersWhatTheRoleMayOpen(t *testing.T) {
 	want := map[erasure.Role]string{
-		erasure.Admin:   "/find /logs /settings/keys /settings/operators /settings /activity /account",
-		erasure.Staff:   "/find /logs /account",
-		erasure.Auditor: "/logs /activity /account",
+		erasure.Admin:   "/find /logs /settings/keys /settings/operators /settings /activity /developers /account",
+		erasure.Staff:   "/find /logs /developers /account",
+		erasure.Auditor: "/logs /activity /developers /account",
 	}
 	for role, paths := range want {
 		var got []string
