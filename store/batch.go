@@ -236,7 +236,7 @@ func (db *DB) Batch(ctx context.Context, id erasure.BatchID) (b erasure.Batch, e
 	return b, err
 }
 
-const batchCountsQuery = `SELECT state, COUNT(*), MAX(finished_at) FROM requests WHERE batch = $1 GROUP BY state`
+const batchCountsQuery = `SELECT state, requests, finished_at FROM batch_counts WHERE batch = $1`
 
 // cancelsAtOnce is how many requests of a batch are cancelled in one commit.
 const cancelsAtOnce = 500

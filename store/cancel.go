@@ -102,13 +102,14 @@ func (t *tx) cancel(id erasure.RequestID, actor erasure.Actor, origin erasure.Or
 	err = t.each(func(scan func(...any) error) error {
 		cancelled = true
 		var id erasure.RequestID
+		var table string
 		entry := erasure.Entry{Kind: erasure.RequestCancelled, Request: &id, From: erasure.Pending, To: erasure.Cancelled,
 			Origin: origin, Actor: actor}
-		err := scan(scan16(&id), scanNull16(&entry.Batch), &entry.Reference)
-		t.log(entry)
+		err := scan(scan16(&id), scanNull16(&entry.Batch), &table, &entry.Reference)
+		t.logMove(move{entry: entry, table: erasure.Table(table)})
 		return err
 	}, `UPDATE requests SET state = 'cancelled', finished_at = $1, finished = $2, waiting = NULL
-		WHERE (id = $3 OR joined = $3) AND state = 'pending' AND due > $4 RETURNING id, batch, reference`,
+		WHERE (id = $3 OR joined = $3) AND state = 'pending' AND due > $4 RETURNING id, batch, table_, reference`,
 		t.now.UnixMilli(), t.hb.Store, root[:], t.hb.Passed())
 	if err != nil {
 		return asked, err

@@ -115,8 +115,8 @@ func (t *tx) claimed(root claim, joined []claim) error {
 				return fmt.Errorf("suppressing: %w", err)
 			}
 		}
-		t.log(erasure.Entry{Kind: erasure.RequestClaimed, Request: &c.id, Batch: c.batch, From: erasure.Pending, To: erasure.InProgress,
-			Origin: c.origin, Reference: c.reference, Actor: erasure.System, Counts: &counts})
+		t.logMove(move{table: c.table, entry: erasure.Entry{Kind: erasure.RequestClaimed, Request: &c.id, Batch: c.batch,
+			From: erasure.Pending, To: erasure.InProgress, Origin: c.origin, Reference: c.reference, Actor: erasure.System, Counts: &counts}})
 	}
 	if root.profile.Valid {
 		_, err = t.exec(`INSERT INTO claimed (profile) VALUES ($1)`, root.profile.Int64)

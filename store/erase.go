@@ -19,8 +19,8 @@ const underway = ` state IN ('in_progress', 'failed') AND joined IS NULL AND ret
 // erasing is one claimed request with the keys that its claim fixed.
 type erasing struct {
 	id     erasure.RequestID
-	entry  erasure.Entry // to be logged once the keys are gone; From is the state, in_progress or failed
-	joined bool          // others are joined with it
+	move   move // to be logged once the keys are gone; From is the state, in_progress or failed
+	joined bool // others are joined with it
 	refs   []seal.Ref
 }
 
@@ -73,15 +73,15 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 		var state string
 		var joined bool
 		var ref seal.Ref
-		entry, id, err := scanMove(func(dest ...any) error {
+		m, id, err := scanMove(func(dest ...any) error {
 			return scan(append([]any{&state, &joined, &ref.Row, scan16(&ref.ID)}, dest...)...)
 		}, erasure.KeysDestroyed, "", erasure.InProgress)
 		if err != nil {
 			return err
 		}
 		if len(claimed) == 0 || claimed[len(claimed)-1].id != id {
-			entry.From = erasure.State(state)
-			claimed = append(claimed, erasing{id: id, entry: entry, joined: joined})
+			m.entry.From = erasure.State(state)
+			claimed = append(claimed, erasing{id: id, move: m, joined: joined})
 		}
 		last := &claimed[len(claimed)-1]
 		last.refs = append(last.refs, ref)
@@ -93,35 +93,36 @@ func (db *DB) keysToDestroy(ctx context.Context, limit int) (claimed []erasing, 
 // keysDestroyed records that a request's keys are gone, with the list of
 // them. Another runner may have recorded it before, or a failed try of it.
 func (t *tx) keysDestroyed(e erasing) (gone bool, err error) {
-	n, err := t.exec(keysDestroyedQuery(e.entry.From, `id = $2`), t.now.UnixMilli(), e.id[:], string(e.entry.From))
+	entry := &e.move.entry
+	n, err := t.exec(keysDestroyedQuery(entry.From, `id = $2`), t.now.UnixMilli(), e.id[:], string(entry.From))
 	if err != nil || n == 0 {
 		return false, err
 	}
-	e.entry.Counts.Keys = len(e.refs)
+	entry.Counts.Keys = len(e.refs)
 	for _, ref := range e.refs {
-		e.entry.Keys = append(e.entry.Keys, ref.ID)
+		entry.Keys = append(entry.Keys, ref.ID)
 	}
-	t.log(e.entry)
+	t.logMove(e.move)
 	if !e.joined {
 		return true, nil
 	}
 	return true, t.each(func(scan func(...any) error) error {
-		entry, _, err := scanMove(scan, erasure.KeysDestroyed, e.entry.From, erasure.InProgress)
-		t.log(entry)
+		m, _, err := scanMove(scan, erasure.KeysDestroyed, entry.From, erasure.InProgress)
+		t.logMove(m)
 		return err
-	}, keysDestroyedQuery(e.entry.From, `joined = $2`)+` RETURNING `+moveColumns, t.now.UnixMilli(), e.id[:], string(e.entry.From))
+	}, keysDestroyedQuery(entry.From, `joined = $2`)+` RETURNING `+moveColumns, t.now.UnixMilli(), e.id[:], string(entry.From))
 }
 
 // moveColumns are what a statement that moves a request returns for the entry
 // that scanMove makes of it.
-const moveColumns = `id, batch, origin, reference, identifiers, records`
+const moveColumns = `id, batch, table_, origin, reference, identifiers, records`
 
-func scanMove(scan func(...any) error, kind erasure.Kind, from, to erasure.State) (e erasure.Entry, id erasure.RequestID, err error) {
-	var origin string
-	e = erasure.Entry{Kind: kind, From: from, To: to, Actor: erasure.System, Counts: &erasure.Counts{}}
-	err = scan(scan16(&id), scanNull16(&e.Batch), &origin, &e.Reference, &e.Counts.Identifiers, &e.Counts.Records)
+func scanMove(scan func(...any) error, kind erasure.Kind, from, to erasure.State) (m move, id erasure.RequestID, err error) {
+	var table, origin string
+	e := erasure.Entry{Kind: kind, From: from, To: to, Actor: erasure.System, Counts: &erasure.Counts{}}
+	err = scan(scan16(&id), scanNull16(&e.Batch), &table, &origin, &e.Reference, &e.Counts.Identifiers, &e.Counts.Records)
 	e.Request, e.Origin = &id, erasure.Origin(origin)
-	return e, id, err
+	return move{entry: e, table: erasure.Table(table)}, id, err
 }
 
 // keysDestroyedQuery sets the state only where it changes: most indexes name
@@ -268,8 +269,9 @@ func (t *tx) deleteSome(left *int, query string, id int64) (bool, error) {
 // profile is left.
 func (t *tx) complete(r request) error {
 	err := t.each(func(scan func(...any) error) error {
-		entry, _, err := scanMove(scan, erasure.RequestCompleted, r.State, erasure.Completed)
-		t.log(entry)
+		m, _, err := scanMove(scan, erasure.RequestCompleted, r.State, erasure.Completed)
+		m.destroyed = true
+		t.logMove(m)
 		return err
 	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL, waiting = NULL
 		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
@@ -326,9 +328,10 @@ func (t *tx) noteFailure(r request, why string) error {
 		state = erasure.Failed
 	}
 	return t.each(func(scan func(...any) error) error {
-		entry, _, err := scanMove(scan, erasure.RequestFailed, r.State, state)
+		m, _, err := scanMove(scan, erasure.RequestFailed, r.State, state)
+		m.destroyed = !r.KeysDestroyedAt.IsZero()
 		if state != r.State {
-			t.log(entry)
+			t.logMove(m)
 		}
 		return err
 	}, `UPDATE requests SET attempts = $1, last_error = $2, retry = $3, state = $4

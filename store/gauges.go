@@ -19,29 +19,24 @@ type Gauges struct {
 // Gauges reads the store's figures.
 func (db *DB) Gauges(ctx context.Context) (g Gauges, err error) {
 	g.Status = db.Status()
-	if g.Requests, err = db.requestsByState(ctx); err != nil {
+	if g.Requests, _, err = db.RequestCounts(ctx); err != nil {
 		return g, err
 	}
 	_, hb := db.now()
-	var due *int64
-	err = db.reads.QueryRowContext(ctx, `SELECT MIN(due) FROM requests WHERE state IN ('pending', 'in_progress', 'failed')`).Scan(&due)
-	if due != nil {
-		g.Overdue = time.Duration(max(0, hb.Store-*due)) * time.Millisecond
+	var pending, underway *int64
+	if err = db.reads.QueryRowContext(ctx, oldestDueQuery).Scan(&pending, &underway); err != nil {
+		return g, err
 	}
-	return g, err
+	for _, due := range []*int64{pending, underway} {
+		if due != nil {
+			g.Overdue = max(g.Overdue, time.Duration(hb.Store-*due)*time.Millisecond)
+		}
+	}
+	return g, nil
 }
 
-func (db *DB) requestsByState(ctx context.Context) (map[erasure.State]int, error) {
-	rows, err := db.reads.QueryContext(ctx, `SELECT state, COUNT(*) FROM requests GROUP BY state`)
-	if err != nil {
-		return nil, err
-	}
-	in := map[erasure.State]int{}
-	return in, eachRow(rows, func(scan func(...any) error) error {
-		var state string
-		var n int
-		err := scan(&state, &n)
-		in[erasure.State(state)] = n
-		return err
-	})
-}
+// oldestDueQuery is worded as workQuery is. A request that is joined is due
+// when the other one is.
+const oldestDueQuery = `SELECT
+	(SELECT due FROM requests WHERE state = 'pending' AND joined IS NULL AND due > 0 ORDER BY due LIMIT 1),
+	(SELECT MIN(due) FROM requests WHERE state IN ('in_progress', 'failed') AND joined IS NULL)`

@@ -12,19 +12,27 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
+// pendingEntry has no table where no request's state changes.
 type pendingEntry struct {
-	entry erasure.Entry
-	key   *seal.Key // seals the entry's subject
+	move
+	key *seal.Key // seals the entry's subject
 }
 
 // log adds an entry that says nothing of a person to the commit.
-func (t *tx) log(e erasure.Entry) { t.entries = append(t.entries, pendingEntry{entry: e}) }
+func (t *tx) log(e erasure.Entry) { t.logMove(move{entry: e}) }
+
+// logMove logs a request's change of state, which is counted with it.
+func (t *tx) logMove(m move) { t.entries = append(t.entries, pendingEntry{move: m}) }
 
 // logAbout adds an entry about a value that says something of a person. Salt
 // and value are kept under k, which must die with the person.
 func (t *tx) logAbout(e erasure.Entry, value string, k seal.Key) {
-	e.Subject = erasure.NewSubject(value)
-	t.entries = append(t.entries, pendingEntry{entry: e, key: &k})
+	t.logMoveAbout(move{entry: e}, value, k)
+}
+
+func (t *tx) logMoveAbout(m move, value string, k seal.Key) {
+	m.entry.Subject = erasure.NewSubject(value)
+	t.entries = append(t.entries, pendingEntry{m, &k})
 }
 
 // writeEntries numbers the entries from what this transaction reads: another
@@ -51,7 +59,7 @@ func (t *tx) writeEntries() error {
 			return fmt.Errorf("writing the log: %w", err)
 		}
 	}
-	return nil
+	return t.writeCounts()
 }
 
 // entryRow is an entry as it is stored, with its sealed subject if it has one.

@@ -35,9 +35,8 @@ func HotQueries(t *testing.T) map[string]string {
 		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		"batch":       batchCountsQuery,
 		"of batch":    pendingOfBatchQuery,
-		"status":      `SELECT state, COUNT(*) FROM requests WHERE state IN ('pending', 'in_progress', 'failed') GROUP BY state`,
+		"overdue":     oldestDueQuery,
 		"submissions": submissionsQuery,
-		"destroyed":   destroyedQuery,
 		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
 	}
 	for table, query := range deleteMemberships {
@@ -45,7 +44,6 @@ func HotQueries(t *testing.T) map[string]string {
 	}
 	for _, table := range []erasure.Table{erasure.User, erasure.Group} {
 		queries["page of a "+string(table)] = pageQuery(table, 4)
-		queries["count of a "+string(table)] = pageCountQuery(table, 4)
 	}
 	now := time.Now()
 	for name, f := range map[string]erasure.RequestFilter{

@@ -274,8 +274,8 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by str
 	if err != nil {
 		return r, fmt.Errorf("writing the request: %w", err)
 	}
-	t.logAbout(erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending, Origin: n.Origin,
-		Reference: n.Reference, Actor: n.Actor, Counts: &p.held}, subject, k)
+	t.logMoveAbout(move{table: r.Table, entry: erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending,
+		Origin: n.Origin, Reference: n.Reference, Actor: n.Actor, Counts: &p.held}}, subject, k)
 	return r, nil
 }
 

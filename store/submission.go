@@ -86,15 +86,3 @@ func submissionsBelow(cursor string) ([]byte, error) {
 	}
 	return nil, errCursor
 }
-
-// RequestCounts counts every request by its state. destroyed are those in progress
-// whose keys are gone already.
-func (db *DB) RequestCounts(ctx context.Context) (in map[erasure.State]int, destroyed int, err error) {
-	if in, err = db.requestsByState(ctx); err != nil {
-		return nil, 0, err
-	}
-	err = db.reads.QueryRowContext(ctx, destroyedQuery).Scan(&destroyed)
-	return in, min(destroyed, in[erasure.InProgress]), err
-}
-
-const destroyedQuery = `SELECT COUNT(*) FROM requests WHERE state = 'in_progress' AND keys_destroyed_at > 0`

@@ -70,8 +70,8 @@ type logged struct {
 // CheckLog replays the deletion log of a directory and compares what it says
 // with the rows of requests, operators and keys (I5): indexes are dense from 0, hashes fit their
 // entries, entries are canonical, each move is an allowed one from the state
-// before, and the rows are in the state that the log ends with. It reads one
-// snapshot, so that the store may be at work. It returns the entries.
+// before, the rows are in the state that the log ends with, and the counts of
+// them are those that were kept. It reads one snapshot, so that the store may be at work. It returns the entries.
 func CheckLog(t testing.TB, dir string) []LogEntry {
 	t.Helper()
 	db := Raw(t, dir)
@@ -84,6 +84,7 @@ func CheckLog(t testing.TB, dir string) []LogEntry {
 	entries := readEntries(t, tx)
 	checkRows(t, tx, replay(t, entries))
 	checkAccounts(t, tx, followAccounts(t, entries))
+	checkCounts(t, tx)
 	return entries
 }
 
