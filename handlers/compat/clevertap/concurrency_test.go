@@ -28,7 +28,7 @@ type halfSent struct {
 // that an answer of 100 tells that the request is under way.
 func (sc *scene) begin(account, passcode string) (*halfSent, int) {
 	sc.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(sc.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(sc.URL, "http://"))
 	if err != nil {
 		sc.t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func limited(n int) func(*handlers.Config) {
 
 func TestAnAccountHasFifteenRequestsAtOnce(t *testing.T) {
 	sc := newScene(t, limited(handlers.DefaultCleverTapConcurrency))
-	keys := []string{sc.key, sc.passcode("second", account)}
+	keys := []string{sc.Key(), sc.NewKey(passcode("second", account))}
 	var underWay []*halfSent
 	begin := func(want int) {
 		t.Helper()
@@ -96,7 +96,7 @@ func TestAnAccountHasFifteenRequestsAtOnce(t *testing.T) {
 	}
 	begin(http.StatusTooManyRequests)
 	begin(http.StatusTooManyRequests) // a refused one takes no place
-	if _, status := sc.begin("OTHER", sc.passcode("other", "OTHER")); status != http.StatusContinue {
+	if _, status := sc.begin("OTHER", sc.NewKey(passcode("other-account", "OTHER"))); status != http.StatusContinue {
 		t.Errorf("another account is answered %d", status)
 	}
 	if _, status := sc.begin(account, "x"); status != http.StatusUnauthorized {
@@ -111,7 +111,7 @@ func TestAnAccountHasFifteenRequestsAtOnce(t *testing.T) {
 
 func TestARequestThatBreaksOffGivesItsPlaceBack(t *testing.T) {
 	sc := newScene(t, limited(1))
-	h, _ := sc.begin(account, sc.key)
+	h, _ := sc.begin(account, sc.Key())
 	if res, text := sc.post(emptyCall); res.StatusCode != http.StatusTooManyRequests || text != concurrent {
 		t.Fatalf("a second at once is answered %s", text)
 	}
@@ -138,7 +138,7 @@ func TestARequestThatBreaksOffGivesItsPlaceBack(t *testing.T) {
 func TestWithoutALimitAnAccountHasAnyNumberAtOnce(t *testing.T) {
 	sc := newScene(t, limited(0))
 	for range handlers.DefaultCleverTapConcurrency + 1 {
-		if _, status := sc.begin(account, sc.key); status != http.StatusContinue {
+		if _, status := sc.begin(account, sc.Key()); status != http.StatusContinue {
 			t.Fatalf("it is answered %d", status)
 		}
 	}

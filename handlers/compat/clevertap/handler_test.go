@@ -2,13 +2,13 @@ package clevertap_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/efface/efface/handlers"
+	"github.com/efface/efface/handlers/compat/compattest"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -18,31 +18,18 @@ const path = "/1/delete/profiles.json"
 // post sends a body with the live passcode.
 func (sc *scene) post(body string, header ...[2]string) (*http.Response, string) {
 	sc.t.Helper()
-	return sc.send("POST", path, body, append(header, [2]string{"X-CleverTap-Account-Id", account}, [2]string{"X-CleverTap-Passcode", sc.key})...)
-}
-
-func packed(t *testing.T, text string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	return sc.Send("POST", path, body, append(header, [2]string{"X-CleverTap-Account-Id", account}, [2]string{"X-CleverTap-Passcode", sc.Key()})...)
 }
 
 func TestABodyMayBePacked(t *testing.T) {
 	sc := newScene(t)
-	body := packed(t, `{"identity":["a","b"]}`)
+	body := compattest.Packed(t, `{"identity":["a","b"]}`)
 	for _, header := range [][][2]string{{{"Content-Encoding", "gzip"}}, {{"Content-Type", "application/x-www-form-urlencoded"}}} {
 		if res, text := sc.post(body, header...); res.StatusCode != http.StatusOK {
 			t.Errorf("it is answered %s", text)
 		}
 	}
-	if states := sc.states(); len(states) != 2 {
+	if states := sc.States(); len(states) != 2 {
 		t.Errorf("the requests are %v", states)
 	}
 	if res, text := sc.post(body[:len(body)-9]); res.StatusCode != http.StatusBadRequest {
@@ -60,7 +47,7 @@ func TestWhatIsTooLongIsRefusedWhole(t *testing.T) {
 	}{
 		{long, `{"status":"fail","error":"Give each identity as visible text of 1024 bytes at most; number 2 is not.","code":400}`, 400},
 		{large, `{"status":"fail","error":"Send 1048576 bytes at most, counted unpacked.","code":413}`, 413},
-		{packed(t, large), `{"status":"fail","error":"Send 1048576 bytes at most, counted unpacked.","code":413}`, 413},
+		{compattest.Packed(t, large), `{"status":"fail","error":"Send 1048576 bytes at most, counted unpacked.","code":413}`, 413},
 		{"{\"identity\":[\"a\",\"\xff\"]}", `{"status":"fail","error":"Write the JSON as UTF-8 text; it is not at byte 19.","code":400}`, 400},
 	} {
 		// A server that wants no more closes the connection; a client that waits to be asked still reads why.
@@ -68,14 +55,14 @@ func TestWhatIsTooLongIsRefusedWhole(t *testing.T) {
 			t.Errorf("it is answered %d %s, want %d %s", res.StatusCode, text, c.status, c.answer)
 		}
 	}
-	if states := sc.states(); len(states) != 0 {
+	if states := sc.States(); len(states) != 0 {
 		t.Errorf("the requests are %v", states)
 	}
 }
 
 func (sc *scene) held(userID string) int {
 	sc.t.Helper()
-	found, err := sc.db.Find(sc.t.Context(), storetest.Identifiers("user_id", userID)[0])
+	found, err := sc.DB.Find(sc.t.Context(), storetest.Identifiers("user_id", userID)[0])
 	if err != nil {
 		sc.t.Fatal(err)
 	}
@@ -84,15 +71,15 @@ func (sc *scene) held(userID string) int {
 
 func TestWhoeverAppearsInTheWindowIsErasedAndMayComeAgain(t *testing.T) {
 	sc := newScene(t)
-	storetest.Identify(t, sc.db, "crm", "user_id", "ann")
+	storetest.Identify(t, sc.DB, "crm", "user_id", "ann")
 	sc.post(`{"identity":["ann","bob"]}`)
-	storetest.Identify(t, sc.db, "crm", "user_id", "bob")
-	sc.run("! wait 24h\n! erase")
+	storetest.Identify(t, sc.DB, "crm", "user_id", "bob")
+	sc.Replay("! wait 24h\n! erase")
 	if ann, bob := sc.held("ann"), sc.held("bob"); ann+bob > 0 {
 		t.Errorf("held are %d of ann and %d of bob", ann, bob)
 	}
 	for _, id := range []string{"ann", "bob"} {
-		storetest.Identify(t, sc.db, "crm", "user_id", id)
+		storetest.Identify(t, sc.DB, "crm", "user_id", id)
 		if sc.held(id) != 1 {
 			t.Errorf("%s is suppressed", id)
 		}
@@ -101,13 +88,13 @@ func TestWhoeverAppearsInTheWindowIsErasedAndMayComeAgain(t *testing.T) {
 
 func TestTheIDsOfACallMakeABatch(t *testing.T) {
 	sc := newScene(t)
-	storetest.Identify(t, sc.db, "crm", "user_id", "ann")
+	storetest.Identify(t, sc.DB, "crm", "user_id", "ann")
 	sc.post(`{"identity":["ann","bob","ann"]}`)
-	rs, _, err := sc.db.Requests(t.Context(), erasure.RequestFilter{})
+	rs, _, err := sc.DB.Requests(t.Context(), erasure.RequestFilter{})
 	if err != nil || len(rs) != 2 || rs[0].Batch == nil || rs[1].Batch == nil || *rs[0].Batch != *rs[1].Batch {
 		t.Fatalf("got %+v, %v", rs, err)
 	}
-	b, err := sc.db.Batch(t.Context(), *rs[0].Batch)
+	b, err := sc.DB.Batch(t.Context(), *rs[0].Batch)
 	if err != nil || b.Requested != 3 || b.Matched != 2 || b.Queued() != 2 || b.Origin != erasure.CleverTap || b.RequestedBy != "key:live" {
 		t.Errorf("got %+v, %v", b, err)
 	}
@@ -124,7 +111,7 @@ func TestNothingOfACallIsLogged(t *testing.T) {
 		_, text := sc.post(body)
 		said += text
 	}
-	_, text := sc.send("POST", "/1/marker-13?x=marker-14", "", [2]string{"X-CleverTap-Account-Id", "marker-15"}, [2]string{"X-CleverTap-Passcode", "marker-16"})
+	_, text := sc.Send("POST", "/1/marker-13?x=marker-14", "", [2]string{"X-CleverTap-Account-Id", "marker-15"}, [2]string{"X-CleverTap-Passcode", "marker-16"})
 	if said += text; strings.Contains(said, "marker") {
 		t.Errorf("the answers are %s", said)
 	}

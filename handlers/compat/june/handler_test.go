@@ -1,14 +1,13 @@
 package june_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/efface/efface/handlers/compat/compattest"
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
@@ -22,24 +21,11 @@ const (
 // call sends a body with the key and reads the answer.
 func (sc *scene) call(method, path, body string) (a answers) {
 	sc.t.Helper()
-	res, text := sc.send(method, path, body, [2]string{"Authorization", "Basic " + sc.key})
+	res, text := sc.Send(method, path, body, [2]string{"Authorization", "Basic " + sc.Key()})
 	if err := json.Unmarshal([]byte(text), &a); err != nil || a.Status != res.StatusCode {
 		sc.t.Fatalf("%s %s is answered %d %s", method, path, res.StatusCode, text)
 	}
 	return a
-}
-
-func packed(t *testing.T, text string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 func TestABodyMayBeGzipAndIsLimitedUnpacked(t *testing.T) {
@@ -50,8 +36,8 @@ func TestABodyMayBeGzipAndIsLimitedUnpacked(t *testing.T) {
 		body   string
 		status int
 	}{
-		{packed(t, body), http.StatusOK}, {packed(t, body)[:30], http.StatusBadRequest}, {long, http.StatusRequestEntityTooLarge},
-		{packed(t, long), http.StatusRequestEntityTooLarge}, {`{"user_id":"` + strings.Repeat("a", erasure.ValueLength) + `"}`, http.StatusOK},
+		{compattest.Packed(t, body), http.StatusOK}, {compattest.Packed(t, body)[:30], http.StatusBadRequest}, {long, http.StatusRequestEntityTooLarge},
+		{compattest.Packed(t, long), http.StatusRequestEntityTooLarge}, {`{"user_id":"` + strings.Repeat("a", erasure.ValueLength) + `"}`, http.StatusOK},
 		{`{"user_id":"` + strings.Repeat("a", erasure.ValueLength+1) + `"}`, http.StatusBadRequest},
 	} {
 		if a := sc.call("POST", requestUser, c.body); a.Status != c.status {
@@ -94,7 +80,7 @@ func TestNothingPersonalIsLoggedOrToldInAnError(t *testing.T) {
 	}
 	said += sc.call("GET", listUsers+"?state=marker-10", "").Error + sc.call("GET", listUsers+"?page=marker-11", "").Error
 	sc.call("GET", listUsers, "")
-	if log := sc.log.String(); log == "" || strings.Contains(log+said, "marker") || strings.Contains(log, sc.key) {
+	if log := sc.Log.String(); log == "" || strings.Contains(log+said, "marker") || strings.Contains(log, sc.Key()) {
 		t.Errorf("the log or an error tells a marker:\n%s\n%s", log, said)
 	}
 }
@@ -102,16 +88,15 @@ func TestNothingPersonalIsLoggedOrToldInAnError(t *testing.T) {
 // What was asked for is suppressed, also where nobody had the id.
 func TestWhatIsDeletedIsNotCollectedAgain(t *testing.T) {
 	sc := newScene(t)
-	sc.act(strings.Fields("know user user_id u-1 email ann@example.com"))
+	sc.Replay("! know user_id u-1 email ann@example.com")
 	for _, id := range []string{"u-1", "u-9"} {
 		if a := sc.call("POST", requestUser, fmt.Sprintf(`{"user_id":%q}`, id)); !a.Success {
 			t.Fatalf("the answer is %+v", a)
 		}
 	}
-	sc.act([]string{"wait", "24h"})
-	sc.act([]string{"erase"})
+	sc.Replay("! wait 24h\n! erase")
 	for _, id := range []string{"u-1", "u-9"} {
-		if got := storetest.Identify(t, sc.db, "crm", "user_id", id); got.Outcome != store.Suppressed {
+		if got := storetest.Identify(t, sc.DB, "crm", "user_id", id); got.Outcome != store.Suppressed {
 			t.Errorf("what comes of %s is %s", id, got.Outcome)
 		}
 	}
@@ -137,7 +122,7 @@ func TestAPageHasFiftyRequestsAndALookAtEachPerson(t *testing.T) {
 	}
 	looks := 0
 	for cursor, more := "", true; more; more = cursor != "" {
-		entries, next, err := sc.db.Activity(t.Context(), cursor, 50)
+		entries, next, err := sc.DB.Activity(t.Context(), cursor, 50)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/efface/efface/handlers"
+	"github.com/efface/efface/handlers/compat/compattest"
 	"github.com/efface/efface/handlers/compat/lytics"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
@@ -24,11 +25,11 @@ const (
 func (sc *scene) call(route, body string, status int, part string) http.Header {
 	sc.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	r, err := http.NewRequestWithContext(sc.t.Context(), method, sc.url+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(sc.t.Context(), method, sc.URL+path, strings.NewReader(body))
 	if err != nil {
 		sc.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", sc.said["$KEY"])
+	r.Header.Set("Authorization", sc.Key())
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		sc.t.Fatal(err)
@@ -52,10 +53,10 @@ func valuesOf(n int) string {
 
 func TestACallMayAskForTenThousand(t *testing.T) {
 	sc := newScene(t)
-	storetest.Identify(t, sc.db, "crm", "email", "p9999@example.com")
+	storetest.Identify(t, sc.DB, "crm", "email", "p9999@example.com")
 	sc.call(batchRoute, valuesOf(10_001), http.StatusBadRequest, `"code":"BADREQ-001","message":"Give 1 to 10,000 values in a call."`)
 	sc.call(queueRoute, valuesOf(10_001), http.StatusBadRequest, `"code":"BADREQ-001","message":"Give 1 to 10,000 values in a call."`)
-	if page, _, err := sc.db.Submissions(t.Context(), "", 1); err != nil || len(page) > 0 {
+	if page, _, err := sc.DB.Submissions(t.Context(), "", 1); err != nil || len(page) > 0 {
 		t.Errorf("a refused call has queued %v, %v", page, err)
 	}
 	sc.call(batchRoute, valuesOf(10_000), http.StatusAccepted, `"profiles_requested":10000,"profiles_deleted":0,"status":"pending"`)
@@ -66,10 +67,10 @@ func TestABodyIsLimitedUnpacked(t *testing.T) {
 	sc := newScene(t)
 	long := valuesOf(1)[:len(valuesOf(1))-1] + strings.Repeat(" ", 1<<20) + "}"
 	for _, route := range []string{batchRoute, queueRoute} {
-		for _, body := range []string{long, pack(t, long)} {
+		for _, body := range []string{long, compattest.Packed(t, long)} {
 			sc.call(route, body, http.StatusRequestEntityTooLarge, `"code":"BADREQ-001"`)
 		}
-		sc.call(route, pack(t, valuesOf(10))[:40], http.StatusBadRequest, `"code":"BADREQ-001"`)
+		sc.call(route, compattest.Packed(t, valuesOf(10))[:40], http.StatusBadRequest, `"code":"BADREQ-001"`)
 	}
 }
 
