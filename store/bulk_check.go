@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
 )
@@ -105,7 +104,7 @@ func (c *bulkCheck) line(ctx context.Context, l erasure.Line) (int64, error) {
 		return leadsAgain, nil
 	}
 	c.said[said] = struct{}{}
-	p, matches, open, err := c.db.leads(ctx, asked)
+	p, matches, err := c.db.readTarget(ctx, asked)
 	switch {
 	case err != nil:
 		return 0, err
@@ -116,17 +115,17 @@ func (c *bulkCheck) line(ctx context.Context, l erasure.Line) (int64, error) {
 		c.found.Shared++
 		return leadsToSeveral, nil
 	}
-	if _, again := c.profiles[p]; again {
+	if _, again := c.profiles[p.id]; again {
 		c.found.Duplicates++
 		return leadsAgain, nil
 	}
-	c.profiles[p] = struct{}{}
-	if open {
+	c.profiles[p.id] = struct{}{}
+	if p.open != nil {
 		c.found.AlreadyRequested++
 		return leadsToOpen, nil
 	}
 	c.found.Matched++
-	return p, nil
+	return p.id, nil
 }
 
 func (c *bulkCheck) refuse(line int, err error) {
@@ -144,31 +143,3 @@ func (db *DB) checkLine(ctx context.Context, l erasure.Line) (identifier, error)
 	}
 	return db.checkNew(ctx, erasure.NewRequest{Asked: l.Asked, Reason: l.Reason, Reference: l.Reference})
 }
-
-// leads looks up the live profiles of an identifier, two at most: that is
-// enough to know that it is shared. open is whether the one was asked for.
-func (db *DB) leads(ctx context.Context, id identifier) (p int64, matches int, open bool, err error) {
-	query, args := leadsByIdentifier, []any{id.number, id.mac[:], 2}
-	if id.key == effaceIDKey {
-		u, err := uuid.Parse(id.value)
-		if err != nil {
-			return 0, 0, false, nil
-		}
-		query, args = leadsByUserID, []any{u[:], string(id.table)}
-	}
-	rows, err := db.reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return 0, 0, false, err
-	}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		matches++
-		return scan(&p, &open)
-	})
-	return p, matches, open, err
-}
-
-const (
-	leadsColumns      = `SELECT p.id, EXISTS (SELECT 1 FROM requests r WHERE r.efface_id = p.efface_id AND ` + isOpen + `)`
-	leadsByIdentifier = leadsColumns + byIdentifier
-	leadsByUserID     = leadsColumns + byUserID + ` AND p.table_ = $2`
-)

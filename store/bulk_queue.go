@@ -203,8 +203,12 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 		p := c.found[i]
 		r := &results[i]
 		if c.wrong[i] != nil || p.matches != 1 {
-			if *r, err = t.queueOne(each, c, i); err != nil {
+			var leads bool
+			if *r, leads, err = t.queueOne(each, c, i); err != nil {
 				return nil, 0, err
+			}
+			if leads {
+				matched++
 			}
 			continue
 		}
@@ -224,10 +228,10 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 		if err != nil {
 			return nil, 0, err
 		}
-		new := t.pendingRequest(lineOf(each, l), c.asked[i], p.target, k)
-		made[p.id] = new.ID
-		r.Outcome, r.Request = erasure.Queued, &new.ID
-		rs = append(rs, new)
+		row := t.pendingRequest(lineOf(each, l), c.asked[i], p.target, k)
+		made[p.id] = row.ID
+		r.Outcome, r.Request = erasure.Queued, &row.ID
+		rs = append(rs, row)
 	}
 	if err := t.insertRequests(rs); err != nil {
 		return nil, 0, errors.Join(errStale, err) // most likely one of them was asked for by a chunk before this one
@@ -239,18 +243,20 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 func (t *tx) queueLines(each erasure.NewRequest, c prepared) (results []erasure.LineResult, matched int, err error) {
 	results = make([]erasure.LineResult, len(c.lines))
 	for i := range c.lines {
-		if results[i], err = t.queueOne(each, c, i); err != nil {
+		var leads bool
+		if results[i], leads, err = t.queueOne(each, c, i); err != nil {
 			return nil, 0, err
 		}
-		if results[i].Matches > 0 {
+		if leads {
 			matched++
 		}
 	}
 	return results, matched, nil
 }
 
-// queueOne makes the request of one line of a chunk.
-func (t *tx) queueOne(each erasure.NewRequest, c prepared, i int) (erasure.LineResult, error) {
+// queueOne makes the request of one line of a chunk, and reports whether the
+// line leads to anybody.
+func (t *tx) queueOne(each erasure.NewRequest, c prepared, i int) (result erasure.LineResult, leads bool, err error) {
 	l, err := c.lines[i], c.wrong[i]
 	var r erasure.BatchResult
 	if err == nil && c.leads != nil {
@@ -259,13 +265,16 @@ func (t *tx) queueOne(each erasure.NewRequest, c prepared, i int) (erasure.LineR
 		r, err = t.queueLine(lineOf(each, l), c.asked[i])
 	}
 	if r, err = refusedAs(r, err); err != nil {
-		return erasure.LineResult{}, fmt.Errorf("line %d: %w", l.N, err)
+		return result, false, fmt.Errorf("line %d: %w", l.N, err)
 	}
-	result := erasure.LineResult{Line: l.N, Outcome: r.Outcome, Matches: r.Matches, Detail: r.Detail}
+	result = erasure.LineResult{Line: l.N, Outcome: r.Outcome, Detail: r.Detail}
+	if r.Outcome == erasure.Shared {
+		result.Matches = r.Matches
+	}
 	if len(r.Requests) > 0 {
 		result.Request = &r.Requests[0]
 	}
-	return result, nil
+	return result, r.Matches > 0, nil
 }
 
 // lineOf is the request of one line: what it says itself comes first.

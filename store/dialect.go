@@ -29,3 +29,7 @@ func openWrites(path string) (*sql.DB, error) {
 	}
 	return seal.OpenPool(path, seal.DSNOptions{CacheKiB: writerCacheKiB}, 1)
 }
+
+// otherWritersQuery gives a number that changes with each commit of another
+// program.
+const otherWritersQuery = `SELECT data_version FROM pragma_data_version`

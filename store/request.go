@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,7 @@ type request struct {
 	due           int64
 	key           *seal.Ref // nil once destroyed
 	asked, reason []byte
+	waiting       []byte // of a new request: the fingerprint of an identifier that nothing is known of
 }
 
 func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err error) {
@@ -237,46 +239,71 @@ func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, by string, n
 
 // newRequest writes a pending request. p is the zero profile but for its table
 // where nobody is known yet; by is who asks, for people.
-//
-// What it returns is what a read of the row would give, put together here:
-// RETURNING makes SQLite open a table in memory for each request.
 func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by string) (r request, err error) {
 	k, err := t.db.keys.Take(context.Background())
 	if err != nil {
 		return r, err
 	}
+	r = t.pendingRequest(n, asked, p, k)
+	r.RequestedBy = by
+	return r, t.insertRequests([]request{r})
+}
+
+// pendingRequest is a new request, and logs it. It is what a read of its row
+// would give, put together here: RETURNING makes SQLite open a table in memory
+// for each request.
+func (t *tx) pendingRequest(n erasure.NewRequest, asked identifier, p target, k seal.Key) request {
 	window := t.db.options.CancelWindow
-	r = request{key: &k.Ref, due: t.hb.Store + window.Milliseconds(), Request: erasure.Request{
+	r := request{key: &k.Ref, due: t.hb.Store + window.Milliseconds(), Request: erasure.Request{
 		ID: erasure.NewRequestID(t.now), Batch: n.Batch, Table: p.table, State: erasure.Pending, Origin: n.Origin, Actor: n.Actor,
-		RequestedBy: by, Reference: n.Reference, Suppress: n.Suppress,
-		Identifiers: p.held.Identifiers, Records: p.held.Records,
+		Reference: n.Reference, Suppress: n.Suppress, Identifiers: p.held.Identifiers, Records: p.held.Records,
 		RequestedAt: millis(t.now.UnixMilli()), CancelBefore: millis(t.now.Add(window).UnixMilli()),
 	}}
 	r.reckon(t.hb)
-	var waiting any
 	subject := string(joinAsked(asked))
 	if p.id != 0 {
 		r.profile, r.EffaceID, subject = sql.NullInt64{Int64: p.id, Valid: true}, &p.efface, p.efface.String()
 	} else {
 		mac := fingerprint(t.db.secrets.waiting, asked.table, asked.key, asked.value)
-		waiting = mac[:]
+		r.waiting = mac[:]
 	}
 	r.asked = k.Seal(joinAsked(asked), askedAD())
 	if n.Reason != "" {
 		r.reason = k.Seal([]byte(n.Reason), seal.AD{Table: "requests", Column: "reason"})
 	}
-	_, err = t.exec(`INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
-		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
-		r.ID[:], null16(r.Batch), string(r.Table), r.profile, null16(r.EffaceID), waiting, string(r.Origin),
-		string(r.Actor.Kind), r.Actor.ID[:], r.Reference, r.Suppress, r.RequestedAt.UnixMilli(), r.CancelBefore.UnixMilli(), r.due,
-		r.Identifiers, r.Records, k.Ref.Row, k.Ref.ID[:], r.asked, r.reason)
-	if err != nil {
-		return r, fmt.Errorf("writing the request: %w", err)
-	}
 	t.logMoveAbout(move{table: r.Table, entry: erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending,
 		Origin: n.Origin, Reference: n.Reference, Actor: n.Actor, Counts: &p.held}}, subject, k)
-	return r, nil
+	return r
+}
+
+// requestsAtOnce is how many requests one statement inserts.
+const requestsAtOnce = 32
+
+func (t *tx) insertRequests(all []request) error {
+	for rs := range slices.Chunk(all, requestsAtOnce) {
+		values := make([]any, 0, 21*len(rs))
+		for i := range rs {
+			r := &rs[i]
+			values = append(values, r.ID[:], null16(r.Batch), string(r.Table), r.profile, null16(r.EffaceID), r.waiting, string(r.State),
+				string(r.Origin), string(r.Actor.Kind), r.Actor.ID[:], r.Reference, r.Suppress, r.RequestedAt.UnixMilli(),
+				r.CancelBefore.UnixMilli(), r.due, r.Identifiers, r.Records, r.key.Row, r.key.ID[:], r.asked, r.reason)
+		}
+		query := insertRequest
+		if len(rs) > 1 {
+			query = insertRequestsQuery(len(rs))
+		}
+		if _, err := t.exec(query, values...); err != nil {
+			return fmt.Errorf("writing %d requests: %w", len(rs), err)
+		}
+	}
+	return nil
+}
+
+var insertRequest = insertRequestsQuery(1)
+
+func insertRequestsQuery(n int) string {
+	return `INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
+		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason) VALUES ` + tuples(n, 21)
 }
 
 // RequestByProfile returns the newest request that was made for this User ID,

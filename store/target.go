@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 
@@ -55,7 +56,7 @@ func (t *tx) target(n erasure.NewRequest, asked identifier) (target, error) {
 }
 
 func (t *tx) targetByUserID(id uuid.UUID) (target, error) {
-	p, err := scanTarget(t.row(`SELECT `+targetColumns+byUserID, id[:]).Scan)
+	p, err := scanTarget(t.row(targetByUserIDQuery, id[:]).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, errNoProfile
 	}
@@ -79,11 +80,36 @@ func (t *tx) targetByIdentifier(id identifier) (p target, matches int, err error
 		matches++
 		p, err = scanTarget(scan)
 		return err
-	}, `SELECT `+targetColumns+byIdentifier, id.number, id.mac[:], 2)
+	}, targetByIdentifierQuery, id.number, id.mac[:], 2)
 	if err == nil && matches > 1 {
 		var all []profile
 		all, err = t.lookup(id, everyMatch)
 		matches = len(all)
 	}
+	return p, matches, err
+}
+
+const (
+	targetByIdentifierQuery = `SELECT ` + targetColumns + byIdentifier
+	targetByUserIDQuery     = `SELECT ` + targetColumns + byUserID
+)
+
+// readTarget is targetByIdentifier outside a write. It counts two matches at
+// most, which is enough to know that an identifier is shared.
+func (db *DB) readTarget(ctx context.Context, id identifier) (p target, matches int, err error) {
+	query, args := targetByIdentifierQuery, []any{id.number, id.mac[:], 2}
+	if id.key == effaceIDKey {
+		query, args = targetByUserIDQuery, []any{uuidBytes(id.value)}
+	}
+	rows, err := db.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return p, 0, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		if p, err = scanTarget(scan); p.table == id.table {
+			matches++
+		}
+		return err
+	})
 	return p, matches, err
 }

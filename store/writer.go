@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // writer is the one connection that writes. Writes queue on it; those that
@@ -17,6 +18,9 @@ type writer struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+
+	version atomic.Int64 // see [tx.unchangedSince]
+	others  int64        // the last data_version
 
 	queue   chan *job
 	done    sync.WaitGroup
@@ -149,6 +153,7 @@ func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error))
 		spoilt = spoilt || left
 		if group[i].err == nil {
 			kept++
+			t.changed = t.changed || t.wrote && !t.adding
 		}
 	}
 	if err == nil && kept == 0 {
@@ -165,6 +170,9 @@ func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error))
 	}
 	if err != nil {
 		return errors.Join(err, w.abandon())
+	}
+	if t.changed {
+		w.version.Add(1)
 	}
 	return nil
 }
