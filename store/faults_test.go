@@ -22,7 +22,8 @@ type faulty struct {
 	dir     string
 	clock   *storetest.Clock
 	round   int
-	views   int    // looks in the log
+	views   int // looks in the log
+	list    erasure.BatchID
 	nextDue string // whose erasure the next round requests and claims
 	// arm lets the nth call from now on fail; fired ends that and reports
 	// whether it came to it.
@@ -85,6 +86,7 @@ func (f *faulty) strike(t *testing.T, n int) bool {
 			t.Errorf("%s: without a fault: %v", w.name, w.err)
 		}
 	}
+	f.finishList(t)
 	if f.round%10 == 0 || !struck {
 		storetest.EraseAll(t, f.db) // the store goes on working
 	}
@@ -117,6 +119,7 @@ func (f *faulty) writes(t *testing.T) []*write {
 		}
 	}
 	views := f.views
+	f.list = f.confirmed(t, id("listed"))
 	return []*write{
 		{name: "an ingest", run: func() error { return f.ingest(t, id("new")) }, done: func() bool {
 			found, err := f.db.Find(t.Context(), storetest.Identifiers("user_id", id("new"))[0])
@@ -142,6 +145,26 @@ func (f *faulty) writes(t *testing.T) []*write {
 		{name: "a claim", run: func() error { _, err := f.db.ClaimDue(t.Context(), 500); return err }, done: is(due, erasure.InProgress)},
 		{name: "a look", run: func() error { _, err := f.db.Profile(t.Context(), erasure.System, asked.EffaceID); return err },
 			done: func() bool { return f.views == views+1 }},
+		{name: "a list", run: func() error { return f.db.QueueBulk(t.Context(), f.list) }},
+	}
+}
+
+// confirmed sends a list of two that lead to one.
+func (f *faulty) confirmed(t *testing.T, user string) erasure.BatchID {
+	t.Helper()
+	identifyAll(t, f.db, user)
+	id, _, err := spool(t, f.db, "user_id", user, "user_id", user).Confirm(t.Context(), store.Once{})
+	must(t, err)
+	return id
+}
+
+// finishList goes on with the round's list where the fault left it.
+func (f *faulty) finishList(t *testing.T) {
+	t.Helper()
+	must(t, f.db.QueueBulk(t.Context(), f.list))
+	b, err := f.db.Bulk(t.Context(), f.list)
+	if must(t, err); b.Stage != erasure.Done || b.Done != 2 || b.Batch.Queued() != 1 || b.Batch.Matched != 2 {
+		t.Errorf("the list is %+v, its batch %+v", b, b.Batch)
 	}
 }
 

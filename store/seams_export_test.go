@@ -173,3 +173,33 @@ func (db *DB) KeyError(t *testing.T, ref seal.Ref) error {
 	_, err := db.keyring.Key(context.Background(), ref)
 	return err
 }
+
+// DestroyedKeys counts the keys of the keyring that are destroyed.
+func (db *DB) DestroyedKeys(t *testing.T) int {
+	t.Helper()
+	_, destroyed, err := db.keyring.Count(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return destroyed
+}
+
+// QueueBulkAfter queues the first chunk of a list, with something that happens
+// between its preparation and its write.
+func (db *DB) QueueBulkAfter(ctx context.Context, id erasure.BatchID, between func()) error {
+	b, err := db.readBulk(ctx, id)
+	if err != nil {
+		return err
+	}
+	each, err := db.eachOf(ctx, b)
+	if err != nil {
+		return err
+	}
+	c := db.prepareChunk(ctx, b, 0)
+	if c.err != nil {
+		return c.err
+	}
+	between()
+	_, err = db.queueChunk(ctx, id, each, c)
+	return err
+}

@@ -1,0 +1,131 @@
+package store_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
+)
+
+func spool(t *testing.T, db *store.DB, pairs ...string) *store.Spool {
+	t.Helper()
+	s, err := db.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.System, Reason: "asked by letter"})
+	must(t, err)
+	for i, asked := range storetest.Identifiers(pairs...) {
+		must(t, s.Add(t.Context(), erasure.Line{N: i + 1, Asked: asked}))
+	}
+	return s
+}
+
+// I2, of lists: however one ends, its key is destroyed and its lines are gone.
+func TestAListLeavesNoKeyAndNoLine(t *testing.T) {
+	ends := map[string]struct {
+		end    func(t *testing.T, db *store.DB, clock *storetest.Clock)
+		spools int // rows that stay, to tell of a list that was queued
+	}{
+		"discarded": {end: func(t *testing.T, db *store.DB, _ *storetest.Clock) {
+			s := spool(t, db, "user_id", "u1")
+			_, err := s.Check(t.Context())
+			must(t, err)
+			another := spool(t, db, "user_id", "u1")
+			must(t, another.Discard(t.Context()))
+			bulks, err := db.UnfinishedBulks(t.Context())
+			must(t, err)
+			must(t, db.DiscardBulk(t.Context(), bulks[0].ID, erasure.System))
+		}},
+		"expired": {end: func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+			_, err := spool(t, db, "user_id", "u1").Check(t.Context())
+			must(t, err)
+			clock.Advance(erasure.BulkLife)
+			_, err = db.DestroySpools(t.Context())
+			must(t, err)
+		}},
+		"queued": {spools: 1, end: func(t *testing.T, db *store.DB, _ *storetest.Clock) {
+			id, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
+			must(t, err)
+			must(t, db.QueueBulk(t.Context(), id))
+		}},
+	}
+	for name, c := range ends {
+		t.Run(name, func(t *testing.T) {
+			dir, clock := filepath.Join(t.TempDir(), "data"), storetest.NewClock()
+			db := storetest.Open(t, storetest.InDir(dir), storetest.WithClock(clock))
+			identifyAll(t, db, "u1")
+			c.end(t, db, clock)
+			checkNoLines(t, db, dir, c.spools)
+		})
+	}
+}
+
+func checkNoLines(t *testing.T, db *store.DB, dir string, spools int) {
+	t.Helper()
+	raw := storetest.Raw(t, dir)
+	var lines, named, rows int
+	must(t, raw.QueryRow(`SELECT COUNT(*) FROM spooled`).Scan(&lines))
+	must(t, raw.QueryRow(`SELECT COUNT(*), COUNT(key_id) + COUNT(reason) FROM spools`).Scan(&rows, &named))
+	if lines != 0 || named != 0 || rows != spools {
+		t.Errorf("%d rows of lines, %d of lists with %d keys and reasons", lines, rows, named)
+	}
+	if db.DestroyedKeys(t) == 0 {
+		t.Error("no key was destroyed")
+	}
+}
+
+// A list that was on its way when a server ended is given up by the next one;
+// one that was confirmed goes on.
+func TestAListAcrossARestart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	serve := func(o *store.Options) { o.Dir, o.Serve = dir, true }
+	db, err := store.Open(t.Context(), store.Options{Dir: dir, Serve: true, Clock: storetest.NewClock()})
+	must(t, err)
+	identifyAll(t, db, "u1", "u2")
+	broken := spool(t, db, "user_id", "u1")
+	id, _, err := spool(t, db, "user_id", "u2").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	must(t, db.Close())
+
+	db = storetest.Open(t, serve)
+	if _, err := broken.Check(t.Context()); err == nil {
+		t.Error("a list went on in a closed store")
+	}
+	left, err := db.UnfinishedBulks(t.Context())
+	if must(t, err); len(left) != 1 || left[0].ID != id || left[0].Stage != erasure.Queueing {
+		t.Fatalf("there are %+v", left)
+	}
+	must(t, db.QueueBulk(t.Context(), id))
+	if busy, err := db.DestroySpools(t.Context()); busy || err != nil {
+		t.Fatal(busy, err)
+	}
+	checkNoLines(t, db, dir, 1)
+}
+
+// What a chunk was prepared with must not outlive a change, by this program or
+// another one.
+func TestAListAsksForWhomItLeadsToWhenItIsQueued(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	db := storetest.Open(t, storetest.InDir(dir))
+	other := storetest.Open(t, storetest.InDir(dir))
+	for name, by := range map[string]*store.DB{"this program": db, "another program": other} {
+		t.Run(name, func(t *testing.T) {
+			queue := func(user string, between func()) erasure.Request {
+				identifyAll(t, db, user)
+				id, _, err := spool(t, db, "user_id", user).Confirm(t.Context(), store.Once{})
+				must(t, err)
+				must(t, db.QueueBulkAfter(t.Context(), id, between))
+				var r erasure.Request
+				must(t, db.BulkResults(t.Context(), id, func(l erasure.LineResult) error {
+					r, err = db.Request(t.Context(), *l.Request)
+					return err
+				}))
+				return r
+			}
+			queue(name+" first", func() {}) // from here on other programs' commits are known
+			r := queue(name, func() { storetest.Identify(t, by, "crm", "user_id", name, "fbp", name) })
+			if r.Identifiers != 2 {
+				t.Errorf("it was asked for with %d identifiers", r.Identifiers)
+			}
+		})
+	}
+}
