@@ -10,13 +10,14 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// BatchLimit is how many identifiers [DB.RequestBatch] takes. They are queued
-// in one commit, in which nobody else can write.
+// BatchLimit is how many identifiers [DB.RequestBatch] takes, and how many
+// profiles a call asks for. They are queued in one commit, in which nobody else
+// can write.
 const BatchLimit = 10_000
 
 // RequestBatch asks for everyone that the identifiers lead to, all in one
-// commit. An identifier that leads to nobody, or cannot be one, spoils nothing:
-// its result says so.
+// commit. An identifier that leads to nobody, or to more profiles than are left
+// of [BatchLimit], or cannot be one, spoils nothing: its result says so.
 func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.Batch, results []erasure.BatchResult, err error) {
 	if len(n.Asked) > BatchLimit {
 		return b, nil, erasure.Errorf(erasure.CodeInvalid, "Ask for 10,000 identifiers at most in one call.")
@@ -31,6 +32,7 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 		}
 	}
 	var id erasure.BatchID
+	var kept bool
 	err = db.write(ctx, func(t *tx) error {
 		id = erasure.NewBatchID(t.now)
 		each.Batch = &id
@@ -39,11 +41,12 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 		if err != nil {
 			return err
 		}
-		matched := 0
+		c := batchCall{t, each, n.EveryMatch, by, BatchLimit, map[erasure.Identifier]erasure.BatchResult{}}
+		matched, queued := 0, false
 		for i := range asked {
 			err := refused[i]
 			if err == nil {
-				results[i], err = t.requestMatches(each, asked[i], n.EveryMatch, by)
+				results[i], err = c.request(asked[i])
 			}
 			if results[i], err = refusedAs(results[i], err); err != nil {
 				return fmt.Errorf("identifier %d: %w", i+1, err)
@@ -51,11 +54,15 @@ func (db *DB) RequestBatch(ctx context.Context, n erasure.NewBatch) (b erasure.B
 			if results[i].Matches > 0 {
 				matched++
 			}
+			queued = queued || results[i].Outcome == erasure.Queued
+		}
+		if kept = queued || !n.Unnamed; !kept {
+			return nil
 		}
 		return t.insertBatch(id, n, matched)
 	})
-	if err != nil {
-		return b, nil, err
+	if err != nil || !kept {
+		return b, results, err
 	}
 	b, err = db.Batch(context.WithoutCancel(ctx), id) // it is queued, whether or not the client is still there
 	return b, results, err
@@ -81,31 +88,70 @@ func refusedAs(r erasure.BatchResult, err error) (erasure.BatchResult, error) {
 	return r, nil
 }
 
+// batchCall is a call that asks for many.
+type batchCall struct {
+	*tx
+	each   erasure.NewRequest
+	every  bool
+	by     string
+	left   int                                        // profiles that it may still ask for
+	before map[erasure.Identifier]erasure.BatchResult // by normalised value
+}
+
+// request asks for whom an identifier leads to, unless the call did before.
+func (c *batchCall) request(asked identifier) (r erasure.BatchResult, err error) {
+	said := erasure.Identifier{Table: asked.table, Key: asked.key, Value: asked.value}
+	if r, again := c.before[said]; again {
+		if r.Outcome == erasure.Queued {
+			r.Outcome = erasure.AlreadyRequested
+		}
+		return r, nil
+	}
+	if r, err = refusedAs(c.requestMatches(asked)); err == nil {
+		c.before[said] = r
+	}
+	return r, err
+}
+
 // requestMatches asks for the profile that an identifier leads to, or for
 // every one of them.
-func (t *tx) requestMatches(n erasure.NewRequest, asked identifier, every bool, by string) (erasure.BatchResult, error) {
-	if !every {
-		r, created, err := t.requestOne(n, asked, by)
+func (c *batchCall) requestMatches(asked identifier) (erasure.BatchResult, error) {
+	if !c.every {
+		r, created, err := c.requestOne(c.each, asked, c.by)
 		return one(r, created), err
 	}
-	asked, err := t.numbered(asked)
+	asked, found, err := c.matches(asked, c.left)
 	if err != nil {
 		return erasure.BatchResult{}, err
 	}
-	found, err := t.lookup(asked, everyMatch)
-	if err != nil {
-		return erasure.BatchResult{}, err
-	}
+	c.left -= len(found)
 	if len(found) == 0 {
-		r, created, err := t.requestUnknown(n, asked, by, errNobody)
+		r, created, err := c.requestUnknown(c.each, asked, c.by, ErrNobody)
 		return one(r, created), err
 	}
-	rs, made, err := t.requestEach(n, asked, found, by)
+	rs, made, err := c.requestEach(c.each, asked, found, c.by)
 	all := erasure.BatchResult{Outcome: outcome(len(made) > 0), Matches: len(found)}
 	for _, r := range rs {
 		all.Requests = append(all.Requests, r.ID)
 	}
 	return all, err
+}
+
+// matches looks up every profile that an identifier leads to. Where those are
+// over limit, the error tells of one more and not of all of them.
+func (t *tx) matches(asked identifier, limit int) (identifier, []profile, error) {
+	asked, err := t.numbered(asked)
+	if err != nil {
+		return asked, nil, err
+	}
+	found, err := t.lookup(asked, limit+1)
+	if err != nil || len(found) <= limit {
+		return asked, found, err
+	}
+	e := erasure.Errorf(erasure.CodeShared, "This identifier leads to more profiles than one call asks for, which is 10,000; "+
+		"send it in a call of its own or, if it was, ask for them by their User IDs.")
+	e.Matches = len(found)
+	return asked, nil, e
 }
 
 // requestEach asks for each of the profiles that an identifier leads to, and
@@ -156,8 +202,9 @@ func (t *tx) insertBatch(id erasure.BatchID, n erasure.NewBatch, matched int) er
 
 // RequestMatches asks for every profile that an identifier leads to. Where
 // those are several, their requests make a batch. Its errors are
-// [erasure.CodeNotFound] where nobody has it, and [erasure.CodeConflict] where
-// all of them were asked for before.
+// [erasure.CodeNotFound] where nobody has it, [erasure.CodeShared] where over
+// [BatchLimit] have it, and [erasure.CodeConflict] where all of them were asked
+// for before.
 func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []erasure.Request, b *erasure.BatchID, err error) {
 	asked, err := db.checkNew(ctx, n)
 	if err != nil {
@@ -169,16 +216,12 @@ func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []er
 		if err != nil {
 			return err
 		}
-		asked, err := t.numbered(asked)
-		if err != nil {
-			return err
-		}
-		found, err := t.lookup(asked, everyMatch)
+		asked, found, err := t.matches(asked, BatchLimit)
 		if err != nil {
 			return err
 		}
 		if len(found) == 0 {
-			return errNobody
+			return ErrNobody
 		}
 		if len(found) > 1 {
 			id := erasure.NewBatchID(t.now)
@@ -188,7 +231,7 @@ func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []er
 			return err
 		}
 		if len(rs) == 0 {
-			return erasure.Errorf(erasure.CodeConflict, "Everyone whom this identifier leads to was asked for before.")
+			return ErrAsked
 		}
 		if b == nil {
 			return nil
@@ -233,8 +276,14 @@ func (db *DB) Batch(ctx context.Context, id erasure.BatchID) (b erasure.Batch, e
 		}
 		return err
 	})
+	if err != nil || b.Origin != erasure.CleverTap || b.In[erasure.Completed] == 0 {
+		return b, err // no other batch asks for whom nobody knows
+	}
+	err = db.reads.QueryRowContext(ctx, batchNobodyQuery, id[:]).Scan(&b.Nobody)
 	return b, err
 }
+
+const batchNobodyQuery = `SELECT COUNT(*) FROM requests WHERE batch = $1 AND state = 'completed' AND efface_id IS NULL`
 
 const batchCountsQuery = `SELECT state, requests, finished_at FROM batch_counts WHERE batch = $1`
 

@@ -7,6 +7,7 @@ type NewBatch struct {
 	Asked      []Identifier
 	EveryMatch bool // take each profile that a shared identifier leads to; else refuse it
 	Unknown    bool // accept identifiers that nothing is known of
+	Unnamed    bool // no answer names the batch: none is kept where nothing is queued
 	Origin     Origin
 	Actor      Actor
 	Reason     string // 1,000 characters at most, erased with each person
@@ -31,6 +32,9 @@ type Batch struct {
 	// In counts its requests by where they stand. Those that were open before
 	// it are not its own.
 	In map[State]int
+	// Nobody is how many of the completed ones were for whom nobody was known:
+	// they erased nothing.
+	Nobody int
 }
 
 // Queued is how many requests the batch made, whatever became of them.

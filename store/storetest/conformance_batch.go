@@ -3,6 +3,7 @@ package storetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -137,6 +138,21 @@ var batches = behaviours{
 		d.is(t, erasure.Pending, again[0].Requests[0])
 		_, err = d.CancelBatchOnce(t.Context(), b.ID, erasure.System, erasure.API, store.Once{Key: "c-2", Call: []byte("new")})
 		WantCode(t, err, erasure.CodeNotPending)
+	},
+	"a batch that queued nothing is kept where an answer names it": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		asked := Identifiers("user_id", "u1", "user_id", "nobody")
+		first, _ := d.batch(t, erasure.NewBatch{Asked: asked, Unnamed: true})
+		d.clock.Advance(time.Second)
+		named, _ := d.batch(t, erasure.NewBatch{Asked: asked})
+		unnamed, results := d.batch(t, erasure.NewBatch{Asked: asked, Unnamed: true})
+		if unnamed.ID != (erasure.BatchID{}) || results[0].Outcome != erasure.AlreadyRequested || results[1].Outcome != erasure.NotFound {
+			t.Errorf("a batch of nothing new is %+v, its results are %+v", unnamed, results)
+		}
+		page, _, err := d.Submissions(t.Context(), "", 10)
+		if err != nil || len(page) != 2 || page[0].Batch.ID != named.ID || page[1].Batch.ID != first.ID {
+			t.Errorf("the batches are %+v, %v", page, err)
+		}
 	},
 	"there is no batch that was not made": func(t *testing.T, d trial) {
 		_, err := d.Batch(t.Context(), erasure.NewBatchID(Start))

@@ -3,8 +3,10 @@
 package clevertap
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/efface/efface/handlers/wire"
@@ -70,9 +72,22 @@ func (h *Handler) queue(ctx context.Context, actor erasure.Actor, ids []erasure.
 			Asked: ids[0], Unknown: true, Origin: erasure.CleverTap, Actor: actor,
 		})
 	default:
-		_, _, err = h.db.RequestBatch(ctx, erasure.NewBatch{
-			Asked: ids, Unknown: true, Origin: erasure.CleverTap, Actor: actor,
+		var results []erasure.BatchResult
+		_, results, err = h.db.RequestBatch(ctx, erasure.NewBatch{
+			Asked: ids, Unknown: true, Unnamed: true, Origin: erasure.CleverTap, Actor: actor,
 		})
+		err = cmp.Or(err, leftOut(results))
 	}
 	return err
+}
+
+// leftOut is an error where an identifier was not taken: its request must not
+// be answered as one that was.
+func leftOut(results []erasure.BatchResult) error {
+	for i, result := range results {
+		if len(result.Requests) == 0 {
+			return fmt.Errorf("identifier %d of %d is %s: %s", i+1, len(results), result.Outcome, result.Detail)
+		}
+	}
+	return nil
 }
