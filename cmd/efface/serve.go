@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 	_ "time/tzdata" // so that --time-zone needs nothing of the machine
 
@@ -61,6 +62,7 @@ func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, log s
 		return misuse{err}
 	}
 	config.Logger = slog.New(log)
+	p.collectLess()
 	db, err := store.Open(ctx, c.options(config.Logger))
 	if err != nil {
 		return err
@@ -82,6 +84,23 @@ func (c *serveCommand) serve(ctx context.Context, p program, k *kong.Kong, log s
 		return errors.Join(err, s.close())
 	}
 	return s.run(ctx)
+}
+
+// How the server collects garbage unless GOGC and GOMEMLIMIT say otherwise. Its
+// heap is small: to let it grow to five times what is in use costs some tens of
+// megabytes, and makes intake a fifth faster.
+const (
+	gcPercent   = 400
+	memoryLimit = 1 << 30 // bytes, from where on it collects as often as it takes
+)
+
+func (p program) collectLess() {
+	if _, set := p.env("GOGC"); !set {
+		debug.SetGCPercent(gcPercent)
+	}
+	if _, set := p.env("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // settle puts what is in force in the place of what was left out, for Settings
