@@ -30,6 +30,7 @@ var permitted = map[string][]erasure.Role{
 	"/profiles/":        {erasure.Admin, erasure.Staff},
 	"/requests/{id}":    {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/requests/{id}/c":  {erasure.Admin, erasure.Staff},
+	"/bulk":             {erasure.Admin, erasure.Staff},
 	"/logs":             {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/activity":         {erasure.Admin, erasure.Auditor},
 	"/developers":       {erasure.Admin, erasure.Staff, erasure.Auditor},

@@ -40,6 +40,7 @@ type Config struct {
 	// may have at once; 0 is any number.
 	CleverTapConcurrency int
 	Wake                 func() // tells the runner that there may be work; nil does nothing
+	WakeBulk             func() // tells the runner of lists that there may be one; nil does nothing
 	// Answered is told of each answer: the route's pattern or "none", one of
 	// the known methods or "other", the status and how long it took. Nothing
 	// in it is chosen by a client. nil does nothing.
@@ -74,6 +75,9 @@ func New(db *store.DB, config Config) (*Server, error) {
 	}
 	if config.Wake == nil {
 		config.Wake = func() {}
+	}
+	if config.WakeBulk == nil {
+		config.WakeBulk = func() {}
 	}
 	if config.Answered == nil {
 		config.Answered = func(string, string, int, time.Duration) {}

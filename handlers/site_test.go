@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ const goodPassword = "rivers run uphill twice"
 type site struct {
 	t      *testing.T
 	db     *store.DB
+	dir    string // of the store
 	clock  *storetest.Clock
 	server *Server
 	url    string
@@ -35,8 +37,8 @@ type site struct {
 // newSite starts a server; configure may change what it is told.
 func newSite(t *testing.T, configure ...func(*Config)) *site {
 	t.Helper()
-	clock := storetest.NewClock()
-	st := &site{t: t, clock: clock, db: storetest.Open(t, storetest.WithClock(clock)), log: &logged{}}
+	clock, dir := storetest.NewClock(), filepath.Join(t.TempDir(), "data")
+	st := &site{t: t, clock: clock, dir: dir, db: storetest.Open(t, storetest.WithClock(clock), storetest.InDir(dir)), log: &logged{}}
 	front := httptest.NewUnstartedServer(nil)
 	config := Config{BaseURL: "http://" + front.Listener.Addr().String(), Logger: slog.New(slog.NewTextHandler(st.log, nil))}
 	for _, c := range configure {

@@ -59,7 +59,19 @@ func every() map[string]templ.Component {
 	expired, revoked := key, key
 	expired.ExpiresAt, revoked.RevokedAt = made, made
 	link := &views.OneTimeLink{Email: "ben@example.com", URL: "http://127.0.0.1:8080/link/x", Until: made}
+	checked := erasure.Bulk{ID: erasure.NewBatchID(made), Stage: erasure.Checked, Lines: 2, Expires: made,
+		Found: erasure.BulkFound{Matched: 1, Refused: 1, Refusals: []erasure.Refusal{{Line: 3, Detail: "Enter a value."}}}}
+	checking, queueing, done := checked, checked, checked
+	checking.Stage, queueing.Stage, done.Stage = erasure.Checking, erasure.Queueing, erasure.Done
+	done.Batch = &erasure.Batch{ID: checked.ID, In: map[erasure.State]int{erasure.Pending: 1}}
+	queueing.Batch = done.Batch
 	return map[string]templ.Component{
+		"bulk_upload":    views.BulkUpload(admin, views.BulkForm{Problems: wrong("region", "reference", "reason", "file")}),
+		"bulk_checking":  views.Bulk(admin, views.BulkPage{List: checking}),
+		"bulk_checked":   views.Bulk(admin, views.BulkPage{List: checked, Problems: wrong("confirm")}),
+		"bulk_queueing":  views.Bulk(admin, views.BulkPage{List: queueing}),
+		"bulk_done":      views.Bulk(admin, views.BulkPage{List: done, Remaining: time.Hour}),
+		"bulk_cancel":    views.BulkCancel(admin, done, views.BulkCancelForm{Count: 1, Problems: wrong("confirm")}),
 		"login":          views.Login(views.Page{}, views.LoginForm{Problems: wrong("email", "password")}),
 		"link":           views.Link(views.Page{}, views.LinkForm{Action: "/link/x", AskEmail: true, AskPassword: true, Problems: wrong("email", "password")}),
 		"find":           views.Find(admin, views.FindForm{Table: erasure.User, Keys: []string{"email"}, None: true, Problems: wrong("key", "value", "region")}),
@@ -228,8 +240,8 @@ func TestAuditorsSeeARequestWithoutIdentifierAndReason(t *testing.T) {
 
 func TestTheNavigationOffersWhatTheRoleMayOpen(t *testing.T) {
 	want := map[erasure.Role]string{
-		erasure.Admin:   "/find /logs /settings/keys /settings/operators /settings /activity /developers /account",
-		erasure.Staff:   "/find /logs /developers /account",
+		erasure.Admin:   "/find /bulk /logs /settings/keys /settings/operators /settings /activity /developers /account",
+		erasure.Staff:   "/find /bulk /logs /developers /account",
 		erasure.Auditor: "/logs /activity /developers /account",
 	}
 	for role, paths := range want {

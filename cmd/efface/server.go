@@ -31,6 +31,7 @@ type server struct {
 	pages   endpoint
 	ops     endpoint // its server is nil where it is off
 	runner  *jobs.Runner
+	bulk    *jobs.BulkRunner
 	sweeper *jobs.Sweeper
 }
 
@@ -79,7 +80,8 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, socket net.Li
 			err = errors.Join(err, s.close())
 		}
 	}()
-	config.Wake = s.runner.Wake
+	s.bulk = jobs.NewBulkRunner(db, s.runner.Wake, config.Logger)
+	config.Wake, config.WakeBulk = s.runner.Wake, s.bulk.Wake
 	m := newMetrics(db, s.log)
 	config.Answered = m.answered
 	site, err := handlers.New(db, config)
@@ -130,6 +132,7 @@ func (s *server) run(ctx context.Context) error {
 	defer stopSweeper()
 	var running sync.WaitGroup
 	running.Go(func() { s.runner.Run(claiming) })
+	running.Go(func() { s.bulk.Run(claiming) })
 	running.Go(func() { s.sweeper.Run(sweeping) })
 	failed := make(chan error, 2)
 	for _, e := range s.endpoints() {
