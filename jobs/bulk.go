@@ -9,9 +9,9 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// BulkRunner looks up the lists of people to be erased that staff sent, and
-// queues those that are confirmed, one list after the other. The lists' rows
-// are its only queue, as a [Runner]'s are the requests'.
+// BulkRunner looks up the lists of people to be erased that staff sent, queues
+// those that are confirmed, one list after the other, and destroys what has
+// ended. The lists' rows are its only queue, as a [Runner]'s are the requests'.
 type BulkRunner struct {
 	db     *store.DB
 	log    *slog.Logger
@@ -54,7 +54,11 @@ func (r *BulkRunner) round(ctx context.Context) time.Duration {
 	if ctx.Err() == nil && err != nil {
 		r.log.Error("reading which lists are unfinished", "error", err)
 	}
-	if err != nil || !done {
+	busy, destroyErr := r.db.DestroySpools(ctx)
+	if ctx.Err() == nil && destroyErr != nil {
+		r.log.Error("lists that have ended are not destroyed", "error", destroyErr)
+	}
+	if err != nil || destroyErr != nil || busy || !done {
 		return time.Second
 	}
 	return idle
