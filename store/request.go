@@ -215,6 +215,9 @@ func (t *tx) requestOne(n erasure.NewRequest, asked identifier, by string) (requ
 func (t *tx) requestTarget(n erasure.NewRequest, asked identifier, p target, by string) (request, bool, error) {
 	if p.open != nil {
 		r, err := t.request(*p.open)
+		if err == nil {
+			r, err = t.askedAgain(r, n)
+		}
 		return r, false, err
 	}
 	r, err := t.newRequest(n, asked, p, by)
@@ -230,11 +233,33 @@ func (t *tx) requestUnknown(n erasure.NewRequest, asked identifier, by string, n
 	if !n.Unknown {
 		return request{}, false, notFound
 	}
-	if r, err := t.waitingRequest(asked); !errors.Is(err, sql.ErrNoRows) {
+	if r, err := t.waitingRequest(asked); err == nil {
+		r, err = t.askedAgain(r, n)
+		return r, false, err
+	} else if !errors.Is(err, sql.ErrNoRows) {
 		return r, false, err
 	}
 	r, err := t.newRequest(n, asked, target{profile: profile{table: asked.table}}, by)
 	return r, err == nil, err
+}
+
+// askedAgain lets an open request suppress what it erases where that is asked
+// for by now, until its claim, which does it. Who asked without suppression
+// takes nothing away.
+func (t *tx) askedAgain(r request, n erasure.NewRequest) (request, error) {
+	if !n.Suppress || r.Suppress || r.State != erasure.Pending {
+		return r, nil
+	}
+	k, err := t.key(*r.key)
+	if err != nil {
+		return r, err
+	}
+	if _, err := t.exec(`UPDATE requests SET suppress = $1 WHERE id = $2`, true, r.ID[:]); err != nil {
+		return r, err
+	}
+	t.logAbout(erasure.Entry{Kind: erasure.SuppressionAdded, Request: &r.ID, Batch: r.Batch, Origin: n.Origin, Reference: r.Reference, Actor: n.Actor}, subjectOf(r), k)
+	r.Suppress = true
+	return r, nil
 }
 
 // newRequest writes a pending request. p is the zero profile but for its table

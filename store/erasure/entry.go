@@ -22,8 +22,9 @@ type Kind string
 // The kinds of log entry.
 const (
 	RequestCreated   Kind = "request.created"
-	RequestAttached  Kind = "request.attached" // a waiting request found its profile
-	RequestJoined    Kind = "request.joined"   // a waiting request met another one on its profile
+	RequestAttached  Kind = "request.attached"          // a waiting request found its profile
+	RequestJoined    Kind = "request.joined"            // a waiting request met another one on its profile
+	SuppressionAdded Kind = "request.suppression_added" // a pending request was asked for again, with suppression
 	RequestCancelled Kind = "request.cancelled"
 	RequestClaimed   Kind = "request.claimed"
 	KeysDestroyed    Kind = "request.keys_destroyed"

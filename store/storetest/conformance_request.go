@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/ingest"
 )
@@ -19,6 +20,43 @@ var requests = behaviours{
 		must(t, d.cancel(t, first.ID))
 		if later := Requested(t, d.DB, "user_id", "u1"); later.ID == first.ID {
 			t.Error("after a cancel no new request is made")
+		}
+	},
+	"asked for again with suppression, a pending request suppresses": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		known, unknown := Requested(t, d.DB, "user_id", "u1").ID, d.asked(t, "u9", false).ID
+		for range 2 {
+			for user, id := range map[string]erasure.RequestID{"u1": known, "u9": unknown} {
+				if r := d.asked(t, user, true); r.ID != id || !r.Suppress {
+					t.Errorf("%s asked for with suppression is %+v", user, r)
+				}
+				if r := d.asked(t, user, false); !r.Suppress {
+					t.Errorf("%s asked for without is %+v", user, r)
+				}
+			}
+		}
+		d.clock.Advance(window)
+		EraseAll(t, d.DB)
+		for user, id := range map[string]erasure.RequestID{"u1": known, "u9": unknown} {
+			d.logged(t, id, erasure.RequestCreated, erasure.SuppressionAdded, erasure.RequestClaimed, erasure.KeysDestroyed, erasure.RequestCompleted)
+			if o := Identify(t, d.DB, "shop", "user_id", user); o.Outcome != store.Suppressed {
+				t.Errorf("what came back of %s was %s", user, o.Outcome)
+			}
+		}
+	},
+	"asked for again with suppression, a claimed request goes on as it is": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		id := Requested(t, d.DB, "user_id", "u1").ID
+		d.clock.Advance(window)
+		_, err := d.ClaimDue(t.Context(), 10)
+		must(t, err)
+		if r := d.asked(t, "u1", true); r.ID != id || r.Suppress {
+			t.Errorf("it is %+v", r)
+		}
+		EraseAll(t, d.DB)
+		d.logged(t, id, erasure.RequestCreated, erasure.RequestClaimed, erasure.KeysDestroyed, erasure.RequestCompleted)
+		if o := Identify(t, d.DB, "shop", "user_id", "u1"); o.Outcome == store.Suppressed {
+			t.Errorf("what came back was %s", o.Outcome)
 		}
 	},
 	"a request for nobody is refused": func(t *testing.T, d trial) {
@@ -132,4 +170,13 @@ var requests = behaviours{
 			}
 		}
 	},
+}
+
+// asked asks for a user, whoever that is.
+func (d trial) asked(t *testing.T, user string, suppress bool) erasure.Request {
+	t.Helper()
+	r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", user)[0],
+		Unknown: true, Suppress: suppress, Origin: erasure.June, Actor: erasure.System})
+	must(t, err)
+	return r
 }
