@@ -34,6 +34,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,
 		"of profile":  `SELECT id FROM requests WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		"batch":       batchCountsQuery,
+		"nobody":      batchNobodyQuery,
 		"of batch":    pendingOfBatchQuery,
 		"overdue":     oldestDueQuery,
 		"submissions": submissionsQuery,

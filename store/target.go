@@ -29,7 +29,12 @@ func scanTarget(scan func(...any) error) (p target, err error) {
 	return p, err
 }
 
-var errNobody = erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
+// Who asks by an identifier that nobody can have is told [ErrNobody] too, and
+// who is to learn that a request was made is told [ErrAsked].
+var (
+	ErrNobody = erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
+	ErrAsked  = erasure.Errorf(erasure.CodeConflict, "Everyone whom this identifier leads to was asked for before.")
+)
 
 // target finds the one live profile that a request is for.
 func (t *tx) target(n erasure.NewRequest, asked identifier) (target, error) {
@@ -46,7 +51,7 @@ func (t *tx) target(n erasure.NewRequest, asked identifier) (target, error) {
 	case err != nil:
 		return p, err
 	case matches == 0:
-		return p, errNobody
+		return p, ErrNobody
 	case matches > 1:
 		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; ask for one of them by its User ID.", matches)
 		e.Matches = matches

@@ -9,6 +9,7 @@ import (
 
 	"github.com/efface/efface/handlers"
 	"github.com/efface/efface/handlers/compat/compattest"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -83,6 +84,23 @@ func TestWhoeverAppearsInTheWindowIsErasedAndMayComeAgain(t *testing.T) {
 		if sc.held(id) != 1 {
 			t.Errorf("%s is suppressed", id)
 		}
+	}
+}
+
+func TestABatchSaysForHowManyNobodyWasKnown(t *testing.T) {
+	sc := newScene(t)
+	storetest.Identify(t, sc.DB, "crm", "user_id", "ann")
+	sc.post(`{"identity":["ann","bob","carl"]}`)
+	storetest.Identify(t, sc.DB, "crm", "user_id", "carl") // in time
+	sc.Replay("! wait 24h\n! erase\n! requests completed completed completed")
+	page, _, err := sc.DB.Submissions(t.Context(), "", 1)
+	if err != nil || page[0].Batch == nil || page[0].Batch.Nobody != 1 {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	lytics := sc.NewKey(store.NewKey{Name: "lytics", Scopes: []erasure.Scope{erasure.ScopeLytics}})
+	_, text := sc.Send("GET", "/v2/identity/delete/status", "", [2]string{"Authorization", lytics})
+	if !strings.Contains(text, `"profiles_requested":3,"profiles_deleted":2,"status":"completed"`) {
+		t.Errorf("Lytics' API says %s", text)
 	}
 }
 

@@ -3,6 +3,7 @@ package lytics
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -43,11 +44,22 @@ func (h *Handler) RequestBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	made, _, err := h.requestBatch(r.Context(), asked, c.actor)
+	made, _, err := h.requestBatch(r.Context(), once(asked), c.actor)
 	if err != nil {
 		return err
 	}
 	return write(w, http.StatusAccepted, answer[status]{Data: statusOf(erasure.Submission{Batch: &made}), Status: http.StatusAccepted, Message: success})
+}
+
+// once leaves out what is asked for again: as two values that lead nowhere it
+// would count as two profiles that are never deleted.
+func once(asked []erasure.Identifier) []erasure.Identifier {
+	seen := map[erasure.Identifier]bool{}
+	return slices.DeleteFunc(asked, func(id erasure.Identifier) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
 }
 
 func (h *Handler) requestBatch(ctx context.Context, asked []erasure.Identifier, actor erasure.Actor) (erasure.Batch, []erasure.BatchResult, error) {

@@ -60,12 +60,8 @@ func (h *Handler) requestMatches(r *http.Request, id erasure.Identifier, actor e
 	return deletionOf(s), nil
 }
 
-// errNobody is also what a field that nobody could have gets, and a value that
-// cannot be one.
-var errNobody = erasure.Errorf(erasure.CodeNotFound, "Nobody has exactly this identifier.")
-
-// pathIdentifier reads whom a path is about. [http.ServeMux] has decoded each
-// segment once.
+// pathIdentifier reads whom a path is about: nobody, where no one can have such
+// a field or value. [http.ServeMux] has decoded each segment once.
 func pathIdentifier(r *http.Request) (erasure.Identifier, error) {
 	if endsInEncodedSlash(r) {
 		return erasure.Identifier{}, &wire.Fault{Status: http.StatusNotFound, Sentence: "Check the path: there is no such route."}
@@ -75,7 +71,7 @@ func pathIdentifier(r *http.Request) (erasure.Identifier, error) {
 		return id, err
 	}
 	if erasure.CheckIdentifier(id) != nil {
-		return id, errNobody
+		return id, store.ErrNobody
 	}
 	return id, nil
 }

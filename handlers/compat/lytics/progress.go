@@ -69,7 +69,7 @@ func requestProgress(r erasure.Request) progress {
 // completed.
 func batchProgress(b erasure.Batch) progress {
 	all, cancelled, failed := b.Queued(), b.In[erasure.Cancelled], b.In[erasure.Failed]
-	p := progress{deleted: b.In[erasure.Completed], at: b.RequestedAt, updated: b.UpdatedAt}
+	p := progress{deleted: b.In[erasure.Completed] - b.Nobody, at: b.RequestedAt, updated: b.UpdatedAt}
 	// A value that leads to several profiles asks for each of them; one that
 	// leads nowhere counts as well. Through CleverTap's door that one waits, in a
 	// request of its own, and no value leads to several.
@@ -81,7 +81,7 @@ func batchProgress(b erasure.Batch) progress {
 	case failed > 0:
 		p.state, p.status = stateArchive, statusFailed
 		p.reason = fmt.Sprintf("Failed so far, and tried again: %d of %d requests.", failed, all)
-	case b.In[erasure.InProgress] > 0, b.In[erasure.Pending] > 0 && p.deleted > 0:
+	case b.In[erasure.InProgress] > 0, b.In[erasure.Pending] > 0 && b.In[erasure.Completed] > 0:
 		p.state, p.status = statePrimary, statusInProgress
 	case b.In[erasure.Pending] > 0:
 		p.state, p.status = stateInitial, statusPending

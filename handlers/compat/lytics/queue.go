@@ -42,12 +42,10 @@ func (h *Handler) Queue(w http.ResponseWriter, r *http.Request) error {
 		asked[i] = of
 		asked[i].Value = v
 	}
-	q, id, err := h.queue(r.Context(), values, asked, c.actor)
+	q := queued{Successes: map[string]string{}, Errors: errs}
+	id, err := h.queue(r.Context(), values, asked, c.actor, q)
 	if err != nil {
 		return err
-	}
-	for v, reason := range errs {
-		q.Errors[v] = reason
 	}
 	return write(w, http.StatusAccepted, answer[queued]{Data: q, Status: http.StatusAccepted, Message: success, RequestID: id})
 }
@@ -72,24 +70,38 @@ func distinct(given []jsontext.Value) (values []string, errs map[string]string, 
 	return values, errs, nil
 }
 
-// queue makes no batch where there is nobody to ask for.
-func (h *Handler) queue(ctx context.Context, values []string, asked []erasure.Identifier, actor erasure.Actor) (q queued, id string, err error) {
-	q = queued{Successes: map[string]string{}, Errors: map[string]string{}}
+// queue adds to q what became of each value. It makes no batch where there is
+// nobody to ask for.
+func (h *Handler) queue(ctx context.Context, values []string, asked []erasure.Identifier, actor erasure.Actor, q queued) (id string, err error) {
 	if len(asked) == 0 {
-		return q, "", nil
+		return "", nil
 	}
 	made, results, err := h.requestBatch(ctx, asked, actor)
 	if err != nil {
-		return q, "", err
+		return "", err
 	}
 	for i, result := range results {
 		if len(result.Requests) == 0 {
-			q.Errors[values[i]] = result.Detail
+			q.Errors[q.entry(values[i])] = result.Detail
 		} else if q.Successes[values[i]], err = h.requestID(ctx, result, made.ID); err != nil {
-			return q, "", err
+			return "", err
 		}
 	}
-	return q, made.ID.String(), nil
+	return made.ID.String(), nil
+}
+
+// entry is under what an error about a string stands. One that reads as the
+// JSON text of another value, as the string "null" does, stands under its own
+// JSON text where that value has an error too.
+func (q queued) entry(value string) string {
+	for q.Errors[value] != "" {
+		text, err := jsontext.AppendQuote(nil, value)
+		if err != nil { // it was read from JSON
+			panic(err)
+		}
+		value = string(text)
+	}
+	return value
 }
 
 // requestID is that of the one request that a value led to or, where it led to

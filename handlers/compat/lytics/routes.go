@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -18,7 +19,7 @@ func (h *Handler) API() wire.API {
 
 // nobody is an example of a call that leads nowhere.
 func nobody(path string) []wire.Example {
-	return []wire.Example{{Path: path, Answers: errNobody.Sentence}}
+	return []wire.Example{{Path: path, Answers: store.ErrNobody.Sentence}}
 }
 
 func (h *Handler) requestRoutes() []wire.Route {

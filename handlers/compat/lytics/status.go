@@ -77,7 +77,11 @@ func (h *Handler) page(ctx context.Context, c caller) (found []erasure.Submissio
 	if err != nil {
 		return nil, "", err
 	}
-	return h.db.Submissions(ctx, cursor, limit)
+	found, next, err = h.db.Submissions(ctx, cursor, limit)
+	if erasure.CodeOf(err) == erasure.CodeInvalid {
+		err = erasure.Errorf(erasure.CodeInvalid, "Give next as the page before gave it.")
+	}
+	return found, next, err
 }
 
 // Overview counts every request by its state.

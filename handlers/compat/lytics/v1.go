@@ -3,14 +3,12 @@ package lytics
 import (
 	"net/http"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
 // received is what both v1 routes say of themselves.
 const received = "delete request received"
-
-// errAsked refuses what v2 refuses too: a request that makes none.
-var errAsked = erasure.Errorf(erasure.CodeConflict, "Everyone whom this identifier leads to was asked for before.")
 
 // RequestV1 is [Handler.Request] in the form of v1.
 func (h *Handler) RequestV1(w http.ResponseWriter, r *http.Request) error {
@@ -49,7 +47,7 @@ func (h *Handler) requestOne(r *http.Request, id erasure.Identifier, actor erasu
 		return deletion{}, err
 	}
 	if !created {
-		return deletion{}, errAsked
+		return deletion{}, store.ErrAsked
 	}
 	h.wake()
 	return deletionOf(erasure.Submission{Request: &made}), nil
