@@ -47,22 +47,44 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any, m erasure.Member
 	return body, wire.Decode(body, into, erasure.JSONContract{Members: m, RefuseUnknown: true})
 }
 
+// readNothing reads the body of a call that takes none, or an empty object.
+func readNothing(w http.ResponseWriter, r *http.Request) (body []byte, err error) {
+	if body, err = wire.ReadBody(w, r, wire.BodyLimit); err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	return body, wire.Decode(body, &struct{}{}, erasure.JSONContract{Members: erasure.Members{}, RefuseUnknown: true})
+}
+
 // once reads the mark of a call that may be sent again. What the call asks
 // for is its route and its body in canonical form (RFC 8785), so that a client
 // may write the same JSON anew.
 func once(r *http.Request, body []byte) (store.Once, error) {
-	if r.Header.Values("Idempotency-Key") == nil {
-		return store.Once{}, nil
-	}
-	key := wire.Header(r, "Idempotency-Key")
-	if err := erasure.CheckIdempotencyKey(key); err != nil {
+	key, err := idempotencyKey(r)
+	if key == "" || err != nil {
 		return store.Once{}, err
 	}
 	call := jsontext.Value(body)
 	if err := call.Canonicalize(); err != nil {
 		return store.Once{}, err
 	}
-	return store.Once{Key: key, Call: append([]byte(visitOf(r).route.pattern()+" "+r.PathValue("id")+" "), call...)}, nil
+	return store.Once{Key: key, Call: onRoute(r, call)}, nil
+}
+
+// idempotencyKey returns "" where the call is not marked.
+func idempotencyKey(r *http.Request) (string, error) {
+	if r.Header.Values("Idempotency-Key") == nil {
+		return "", nil
+	}
+	key := wire.Header(r, "Idempotency-Key")
+	return key, erasure.CheckIdempotencyKey(key)
+}
+
+// onRoute keeps the same words on two routes from being the same call.
+func onRoute(r *http.Request, call []byte) []byte {
+	return append([]byte(visitOf(r).route.pattern()+" "+r.PathValue("id")+" "), call...)
 }
 
 // writeJSON answers with a value that is known to have a JSON form.

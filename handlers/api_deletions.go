@@ -17,9 +17,12 @@ type apiIdentifier struct {
 	Region string `json:"region"`
 }
 
+// keyNames lists the keys that a table's identifiers may have.
+type keyNames func(context.Context, erasure.Table) ([]string, error)
+
 // identifier checks what a body names. A key that nobody has is refused and
 // not searched: "e-mail" would find nobody, which reads as if all was done.
-func (s *Server) identifier(ctx context.Context, a apiIdentifier) (id erasure.Identifier, err error) {
+func (a apiIdentifier) identifier(ctx context.Context, names keyNames) (id erasure.Identifier, err error) {
 	switch {
 	case a.Key == "":
 		return id, erasure.Errorf(erasure.CodeInvalid, "Give key, such as email.").In("key")
@@ -30,7 +33,7 @@ func (s *Server) identifier(ctx context.Context, a apiIdentifier) (id erasure.Id
 	if err != nil {
 		return id, err
 	}
-	keys, err := s.db.KeyNames(ctx, table)
+	keys, err := names(ctx, table)
 	if err != nil {
 		return id, err
 	}
@@ -43,23 +46,26 @@ func (s *Server) identifier(ctx context.Context, a apiIdentifier) (id erasure.Id
 	return erasure.Identifier{Table: table, Key: a.Key, Value: a.Value, Region: a.Region}, nil
 }
 
+// newDeletion is what a body asks for.
+type newDeletion struct {
+	apiIdentifier
+	Reason    string `json:"reason"`
+	Reference string `json:"reference"`
+	Suppress  bool   `json:"suppress"`
+}
+
 var deletionMembers = erasure.Members{
 	"key": nil, "value": nil, "table": nil, "region": nil, "reason": nil, "reference": nil, "suppress": nil,
 }
 
 // createDeletion asks for one profile's erasure.
 func (s *Server) createDeletion(w http.ResponseWriter, r *http.Request, key erasure.APIKey) error {
-	var asked struct {
-		apiIdentifier
-		Reason    string `json:"reason"`
-		Reference string `json:"reference"`
-		Suppress  bool   `json:"suppress"`
-	}
+	var asked newDeletion
 	body, err := readJSON(w, r, &asked, deletionMembers)
 	if err != nil {
 		return err
 	}
-	id, err := s.identifier(r.Context(), asked.apiIdentifier)
+	id, err := asked.identifier(r.Context(), s.db.KeyNames)
 	if err != nil {
 		return err
 	}
@@ -95,16 +101,9 @@ func (s *Server) readDeletion(w http.ResponseWriter, r *http.Request, _ erasure.
 	return writeJSON(w, http.StatusOK, deletionOf(found))
 }
 
-// cancelDeletion takes no body, or an empty object.
 func (s *Server) cancelDeletion(w http.ResponseWriter, r *http.Request, key erasure.APIKey) error {
-	body, err := wire.ReadBody(w, r, wire.BodyLimit)
+	body, err := readNothing(w, r)
 	if err != nil {
-		return err
-	}
-	if len(body) == 0 {
-		body = []byte("{}")
-	}
-	if err := wire.Decode(body, &struct{}{}, erasure.JSONContract{Members: erasure.Members{}, RefuseUnknown: true}); err != nil {
 		return err
 	}
 	id, ok := erasure.ParseRequestID(r.PathValue("id"))

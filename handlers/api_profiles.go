@@ -50,7 +50,7 @@ func (s *Server) findProfiles(w http.ResponseWriter, r *http.Request, key erasur
 	if _, err := readJSON(w, r, &asked, findMembers); err != nil {
 		return err
 	}
-	id, err := s.identifier(r.Context(), asked)
+	id, err := asked.identifier(r.Context(), s.db.KeyNames)
 	if err != nil {
 		return err
 	}

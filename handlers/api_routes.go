@@ -10,7 +10,11 @@ import (
 // ownAPI is Efface's own. What its routes do is said in the words of
 // openapi.json.
 func (s *Server) ownAPI() wire.API {
-	const nobody, unknown = `{"key":"email","value":"nobody@example.invalid"}`, "er_00000000000000000000000000"
+	const (
+		nobody  = `{"key":"email","value":"nobody@example.invalid"}`
+		unknown = "er_00000000000000000000000000"
+		noBatch = "/api/v1/batches/eb_00000000000000000000000000"
+	)
 	return wire.API{
 		Name: "Efface",
 		Key:  func(_, token string) []string { return []string{"Authorization: Bearer " + token} },
@@ -24,12 +28,21 @@ func (s *Server) ownAPI() wire.API {
 			{Method: http.MethodPost, Path: "/api/v1/deletions", Scope: erasure.ScopeDeletionsWrite, Body: wire.BodyLimit,
 				Does:     "Request the erasure of one profile.",
 				Examples: []wire.Example{{Body: nobody, Answers: "Nobody has exactly this identifier."}}, Handle: s.keyed(s.createDeletion)},
+			{Method: http.MethodPost, Path: "/api/v1/deletions/batch", Scope: erasure.ScopeDeletionsWrite, Body: erasure.BulkSize,
+				Does:     "Request the erasure of everyone on a list.",
+				Examples: []wire.Example{{Body: "[" + nobody + "]"}}, Handle: s.keyed(s.createBatch)},
 			{Method: http.MethodGet, Path: "/api/v1/deletions/{id}", Scope: erasure.ScopeDeletionsRead,
 				Does:     "Read a deletion request.",
 				Examples: []wire.Example{{Path: "/api/v1/deletions/" + unknown}}, Handle: s.keyed(s.readDeletion)},
 			{Method: http.MethodPost, Path: "/api/v1/deletions/{id}/cancel", Scope: erasure.ScopeDeletionsWrite, Body: wire.BodyLimit,
 				Does:     "Cancel a pending deletion request.",
 				Examples: []wire.Example{{Path: "/api/v1/deletions/" + unknown + "/cancel"}}, Handle: s.keyed(s.cancelDeletion)},
+			{Method: http.MethodGet, Path: "/api/v1/batches/{id}", Scope: erasure.ScopeDeletionsRead,
+				Does:     "Read a batch.",
+				Examples: []wire.Example{{Path: noBatch}}, Handle: s.keyed(s.readBatch)},
+			{Method: http.MethodPost, Path: "/api/v1/batches/{id}/cancel", Scope: erasure.ScopeDeletionsWrite, Body: wire.BodyLimit,
+				Does:     "Cancel what is pending of a batch.",
+				Examples: []wire.Example{{Path: noBatch + "/cancel"}}, Handle: s.keyed(s.cancelBatch)},
 		},
 	}
 }

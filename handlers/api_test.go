@@ -169,14 +169,18 @@ func TestAKeyThatNobodyHasIsRefusedWithThoseThatThereAre(t *testing.T) {
 	}
 }
 
-func TestAnOpenRequestIsReturnedAsItIs(t *testing.T) {
+func TestAnOpenRequestIsReturnedAsItIsButForSuppression(t *testing.T) {
 	st := newSite(t)
 	storetest.Identify(t, st.db, "crm", "email", "ann@example.com")
 	s := st.script(everyScope...)
 	first := s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","reference":"T-1"}`).want(http.StatusAccepted)
-	again := s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","reference":"T-2","suppress":true}`).want(http.StatusAccepted)
+	again := s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","reference":"T-2"}`).want(http.StatusAccepted)
 	if again.body != first.body {
 		t.Errorf("asked again it is %s, before %s", again.body, first.body)
+	}
+	again = s.call("POST", "/api/v1/deletions", `{"key":"email","value":"ann@example.com","suppress":true}`).want(http.StatusAccepted)
+	if want := strings.Replace(first.body, `"suppress":false`, `"suppress":true`, 1); again.body != want {
+		t.Errorf("asked again with suppression it is %s, before %s", again.body, first.body)
 	}
 }
 

@@ -35,7 +35,7 @@ func (contract JSONContract) Check(text []byte) error {
 	c := checker{JSONContract: contract, d: jsontext.NewDecoder(bytes.NewBuffer(text))}
 	c.escapedNUL = bytes.Contains(text, []byte(`\u0000`))
 	if err := c.value(c.Members, c.Members != nil); err != nil {
-		return syntaxError(err)
+		return JSONError(err)
 	}
 	end := c.d.InputOffset()
 	if _, err := c.d.ReadToken(); err != io.EOF {
@@ -131,7 +131,9 @@ func (c *checker) text(token jsontext.Token) error {
 	return nil
 }
 
-func syntaxError(err error) error {
+// JSONError says what is wrong with a text that a [jsontext.Decoder] cannot
+// read, as [JSONContract.Check] does. It is err itself where that is an [Error].
+func JSONError(err error) error {
 	if _, ours := errors.AsType[*Error](err); ours {
 		return err
 	}
