@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -33,7 +31,8 @@ type ListedRequest struct {
 
 // RequestPage lists requests, newest first, and tells how many there are on all
 // pages. Each person of whom it shows a value was looked at; the looks are
-// logged in one commit before anything is shown. The error is
+// logged in one commit before anything is shown, but for those that the log
+// tells of already: see [lookLife]. The error is
 // [erasure.CodeUnauthorized] or [erasure.CodeForbidden] for an actor who may no
 // longer look.
 func (db *DB) RequestPage(ctx context.Context, actor erasure.Actor, p RequestPage) (listed []ListedRequest, total int, err error) {
@@ -59,7 +58,7 @@ func (db *DB) RequestPage(ctx context.Context, actor erasure.Actor, p RequestPag
 			looks = append(looks, requestLook{r, k})
 		}
 	}
-	if err := db.logRequestLooks(ctx, actor, looks); err != nil {
+	if err := db.lookAtRequests(ctx, actor, looks); err != nil {
 		return nil, 0, fmt.Errorf("logging the looks: %w", err)
 	}
 	return listed, total, nil
@@ -179,34 +178,4 @@ func (db *DB) heldValue(ctx context.Context, profile sql.NullInt64, number int64
 	}
 	value, _, err := openIdentifier(k, n, sealed)
 	return value, err
-}
-
-// requestLook is a request of which something is shown. The request's key dies
-// with the person.
-type requestLook struct {
-	request
-	key seal.Key
-}
-
-// logRequestLooks logs one look at each person: joined requests are about one.
-func (db *DB) logRequestLooks(ctx context.Context, actor erasure.Actor, looks []requestLook) error {
-	if len(looks) == 0 {
-		return nil
-	}
-	return db.write(ctx, func(t *tx) error {
-		if _, err := t.stands(actor, erasure.Admin, erasure.Staff); err != nil {
-			return err
-		}
-		seen := map[uuid.UUID]bool{}
-		for _, l := range looks {
-			if l.EffaceID != nil && seen[*l.EffaceID] {
-				continue
-			}
-			if l.EffaceID != nil {
-				seen[*l.EffaceID] = true
-			}
-			t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor, Request: &l.ID}, subjectOf(l.request), l.key)
-		}
-		return nil
-	})
 }

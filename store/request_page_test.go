@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -41,6 +42,10 @@ func TestAPageOfRequestsIsALookAtEachPersonOnIt(t *testing.T) {
 		t.Errorf("the look is logged as %+v", last)
 	}
 	must(t, second(storetest.Raw(t, d.dir).Exec(`CREATE TRIGGER broken BEFORE INSERT ON log_entries BEGIN SELECT RAISE(ABORT, 'broken'); END`)))
+	if listed, _, err := d.RequestPage(t.Context(), ann, pendingUsers); err != nil || len(listed) != 1 {
+		t.Errorf("a page that was looked at before writes to the log: %+v, %v", listed, err)
+	}
+	d.clock.Advance(time.Hour)
 	if listed, _, err := d.RequestPage(t.Context(), ann, pendingUsers); err == nil || len(listed) != 0 {
 		t.Errorf("a look that cannot be logged shows %+v, %v", listed, err)
 	}

@@ -90,10 +90,35 @@ var pages = behaviours{
 			t.Errorf("a page that shows nobody logs %d looks", n-2)
 		}
 		must(t, d.cancel(t, first))
+		d.clock.Advance(time.Hour)
 		d.shows(t, "", "u9")
 		if n := d.looks(t); n != 3 {
 			t.Errorf("%d looks are logged for a second page with one person", n-2)
 		}
+	},
+	"a page that is asked for again within an hour is no further look": func(t *testing.T, d trial) {
+		d.waiting(t, "user_id", "u9")
+		other := erasure.Actor{Kind: erasure.ByKey, ID: LiveKey(t, d.DB)}
+		for i, step := range []struct {
+			does  func()
+			looks int
+		}{
+			{func() {}, 1},
+			{func() { d.clock.Advance(time.Hour - time.Second) }, 1},
+			{func() { d.pageOf(t, other) }, 2},
+			{func() { Identify(t, d.DB, "shop", "user_id", "u9") }, 3}, // now it is known whom it is about
+			{func() { d.clock.Advance(time.Hour - time.Second) }, 3},
+			{func() { d.clock.Advance(time.Second) }, 4},
+		} {
+			step.does()
+			d.shows(t, "u9")
+			if n := d.looks(t); n != step.looks {
+				t.Errorf("after step %d there are %d looks, not %d", i, n, step.looks)
+			}
+		}
+		must(t, d.RevokeKey(t.Context(), erasure.System, other.ID.String()))
+		_, _, err := d.RequestPage(t.Context(), other, pageOf(uncancelled...))
+		WantCode(t, err, erasure.CodeUnauthorized)
 	},
 	"who may look no more is shown nobody": func(t *testing.T, d trial) {
 		d.waiting(t, "user_id", "u9")
@@ -118,6 +143,13 @@ func (d trial) page(t *testing.T, p store.RequestPage) ([]store.ListedRequest, i
 	listed, total, err := d.RequestPage(t.Context(), erasure.System, p)
 	must(t, err)
 	return listed, total
+}
+
+// pageOf lets another actor see the first page.
+func (d trial) pageOf(t *testing.T, actor erasure.Actor) {
+	t.Helper()
+	_, _, err := d.RequestPage(t.Context(), actor, pageOf(uncancelled...))
+	must(t, err)
 }
 
 func idsOf(listed []store.ListedRequest) (ids []erasure.RequestID) {
