@@ -16,10 +16,9 @@ import (
 const listBody = erasure.BulkSize + formBody
 
 var (
-	errUpload   = &answer{http.StatusBadRequest, "Send the file again: the upload broke off, and nothing of it is kept."}
-	errNoFile   = erasure.Errorf(erasure.CodeInvalid, "Choose a file.").In("file")
-	errNoLines  = erasure.Errorf(erasure.CodeInvalid, "Choose a file that has a line below the names of the columns.").In("file")
-	errLongList = erasure.Errorf(erasure.CodeTooLarge, "Split the file: it may have %d MB at most.", erasure.BulkSize>>20).In("file")
+	errUpload  = &answer{http.StatusBadRequest, "Send the file again: the upload broke off, and nothing of it is kept."}
+	errNoFile  = erasure.Errorf(erasure.CodeInvalid, "Choose a file.").In("file")
+	errNoLines = erasure.Errorf(erasure.CodeInvalid, "Choose a file that has a line below the names of the columns.").In("file")
 )
 
 func (s *Server) showBulk(w http.ResponseWriter, r *http.Request) error {
@@ -50,13 +49,11 @@ func (s *Server) uploadList(w http.ResponseWriter, r *http.Request) error {
 		s.config.WakeBulk()
 		return s.done(w, r, bulkPath(id), shown{notice: ignoredNotice(ignored)})
 	}
+	if body.brokeOff() {
+		return errUpload
+	}
 	body.drain() // a browser that is still sending does not read the answer
 	switch wrong, ok := errors.AsType[*erasure.Error](err); {
-	case body.brokeOff():
-		return errUpload
-	case body.failed != nil:
-		form.Problems = views.Problems{errLongList}
-		return s.renderUpload(w, r, http.StatusRequestEntityTooLarge, form)
 	case ok && wrong.Code == erasure.CodeTooLarge:
 		form.Problems = views.Problems{aboutFile(wrong)}
 		return s.renderUpload(w, r, http.StatusRequestEntityTooLarge, form)

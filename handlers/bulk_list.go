@@ -84,6 +84,7 @@ func (s *Server) pollList(w http.ResponseWriter, r *http.Request) error {
 // version is a digest of the stage as it is drawn.
 func (s *Server) polledList(r *http.Request, page views.BulkPage) (views.BulkPage, string, error) {
 	list := page.List
+	page.Window = s.config.CancelWindow
 	newest, err := s.newestPending(r.Context(), list)
 	if err != nil {
 		return page, "", err

@@ -15,9 +15,10 @@ import (
 )
 
 func TestAListIsConfirmedByTheCountOfItsProfiles(t *testing.T) {
-	st := newSite(t)
+	st := newSite(t, func(c *Config) { c.CancelWindow = 24 * time.Hour })
 	b := st.signedIn(erasure.Staff)
 	path := b.checked(st.people(3))
+	b.get(path).says(http.StatusOK, "requests the deletion of 3 profiles").says(http.StatusOK, "start 24 hours after that")
 	for typed, sentence := range map[string]string{
 		"":         "Type the number of profiles of this list, 3, to confirm.",
 		" ":        "Type the number of profiles of this list, 3, to confirm.",

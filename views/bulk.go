@@ -27,6 +27,7 @@ type BulkForm struct {
 type BulkPage struct {
 	List    erasure.Bulk
 	Confirm string
+	Window  time.Duration // in which its requests may be cancelled once they are made
 	// Remaining is for how long the batch may still be cancelled; 0 where that
 	// is over.
 	Remaining time.Duration

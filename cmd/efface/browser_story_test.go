@@ -177,6 +177,15 @@ func (b *tab) turnsToCompleted(request, userID string) {
 // downloadHolds takes the CSV by the page's own link.
 func downloadHolds(b *tab, request string) {
 	b.t.Helper()
+	b.visit("/logs?state=completed")
+	if rows := b.download("a[download]"); len(rows) < 2 || rows[1][0] != request || rows[1][3] != "completed" {
+		b.t.Errorf("the CSV holds %q", rows)
+	}
+}
+
+// download presses a link to a CSV and reads that.
+func (b *tab) download(selector string) [][]string {
+	b.t.Helper()
 	dir := b.t.TempDir()
 	ended := make(chan string, 16)
 	if err := chromedp.ListenBrowser(b.ctx, func(event any) {
@@ -190,8 +199,7 @@ func downloadHolds(b *tab, request string) {
 		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, EventsEnabled: new(true)}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.visit("/logs?state=completed")
-	do(b, "downloading", chromedp.Click(chromedp.CSS("a[download]")))
+	do(b, "downloading", chromedp.Click(chromedp.CSS(selector)))
 	select {
 	case state := <-ended:
 		if state != "completed" {
@@ -205,9 +213,10 @@ func downloadHolds(b *tab, request string) {
 		b.t.Fatalf("the download left %q, %v", files, err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(readFile(b.t, files[0]))).ReadAll()
-	if err != nil || len(rows) < 2 || rows[1][0] != request || rows[1][3] != "completed" {
-		b.t.Errorf("the CSV holds %q, %v", rows, err)
+	if err != nil {
+		b.t.Fatal(err)
 	}
+	return rows
 }
 
 // Of a group its own data goes, and its members stay.

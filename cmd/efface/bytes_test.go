@@ -29,6 +29,7 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.browse(held, called)
 	s.look("after staff asked")
 	s.uploads()
+	s.uploadLists(held)
 
 	s.kill()
 	s.look("after a kill -9")
@@ -226,4 +227,82 @@ func (s *scene) uploads() {
 	fmt.Fprintf(conn, "POST /api/v1/deletions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\nContent-Length: 900000\r\n\r\n{\"reason\": \"%s",
 		s.key, strings.Repeat(s.plant("part"), 40_000))
 	s.look("while an upload is under way")
+}
+
+// uploadLists sends lists of people: one that is queued and cancelled, one that
+// waits to be confirmed, one that is given up, some that are refused, and one
+// of which the rest never comes.
+func (s *scene) uploadLists(held []somebody) {
+	s.t.Helper()
+	staff := s.signIn()
+	var list strings.Builder
+	list.WriteString("key,value\n")
+	for _, p := range held[20:40] {
+		fmt.Fprintf(&list, "email,%s\nphone,%s\nuser_id,%s\n", strings.ToUpper(p.email), p.phone, p.userID)
+	}
+	fmt.Fprintf(&list, "email,%s\n%s,%s\nefface_id,%s\n", s.plant("nobody@example."), s.plant("key-"), s.plant("value-"), s.plant("no-uuid-"))
+	send := func(list string, status int) (page string) {
+		s.t.Helper()
+		body, contentType := s.listForm(list)
+		a := want(s.t, status, "a list")(staff.send("POST", "/bulk", body, "Content-Type", contentType, "Sec-Fetch-Site", "same-origin"))
+		return a.header.Get("Location")
+	}
+	stage := func(page, says string) {
+		s.t.Helper()
+		eventually(s.t, "the list's page says "+says, func() bool {
+			return strings.Contains(want(s.t, 200, "a list's page")(staff.send("GET", page, nil)).body, says)
+		})
+	}
+	queued, waiting, given := send(list.String(), 303), send(list.String(), 303), send(list.String(), 303)
+	for _, page := range []string{queued, waiting, given} {
+		stage(page, "to confirm: 20")
+	}
+	s.look("while lists wait to be confirmed")
+	want(s.t, 422, "a wrong count")(staff.form(queued, "confirm", s.plant("wrong ")))
+	want(s.t, 303, "a right count")(staff.form(queued, "confirm", "20"))
+	want(s.t, 303, "giving up")(staff.form(given + "/discard"))
+	stage(queued, "Deletion requested for 20 profiles")
+	want(s.t, 200, "the result")(staff.send("GET", queued+"/results.csv", nil))
+	want(s.t, 303, "the batch's cancel")(staff.form(queued+"/cancel", "confirm", "20"))
+	send(s.plant("no-header@example.")+"\n", 422)
+	send("email,phone\n"+s.plant("two@example.")+"\n", 422)
+
+	body, contentType := s.listForm("email\n" + strings.Repeat(s.plant("half@example.")+"\n", 40_000))
+	r, w := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = staff.send("POST", "/bulk", r, "Content-Type", contentType, "Sec-Fetch-Site", "same-origin")
+	}()
+	if _, err := io.CopyN(w, body, int64(body.Len())*9/10); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "a part of the list is kept", func() bool { return s.count(`SELECT COUNT(*) FROM spools WHERE stage = 'receiving'`) == 1 })
+	s.look("while a list is on its way")
+	w.CloseWithError(io.ErrUnexpectedEOF)
+	<-ended
+	eventually(s.t, "nothing of it is kept", func() bool {
+		return s.count(`SELECT COUNT(*) FROM spools WHERE stage IN ('receiving', 'discarded')`) == 0 && s.count(`SELECT COUNT(*) FROM spools`) == 2
+	})
+}
+
+// listForm writes the form of the page Bulk deletion.
+func (s *scene) listForm(list string) (body *bytes.Buffer, contentType string) {
+	s.t.Helper()
+	body = &bytes.Buffer{}
+	parts := multipart.NewWriter(body)
+	err := parts.WriteField("reason", s.plant("Grund! "))
+	if err == nil {
+		var file io.Writer
+		if file, err = parts.CreateFormFile("file", s.plant("file of ")+".csv"); err == nil {
+			_, err = io.WriteString(file, list)
+		}
+	}
+	if err == nil {
+		err = parts.Close()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return body, parts.FormDataContentType()
 }

@@ -63,6 +63,7 @@ func TestScreenshots(t *testing.T) {
 	s.visit(linkIn(t, server.out[1]))
 	s.press(`button[type="submit"]`)
 	s.takeDeletion()
+	s.takeBulk()
 	s.takeLists()
 	s.takeSettings()
 }
@@ -82,6 +83,28 @@ func (s shots) takeDeletion() {
 	s.fill("#confirm", userID)
 	s.submit("/profiles/" + userID + "/delete")
 	s.take("requested", 1280, "light")
+}
+
+// takeBulk uploads a list with a line of every kind.
+func (s shots) takeBulk() {
+	list := "key,value\nemail,leonekohler@surfeu.de\nemail,nobody@example.com\nemail,\nefface_id,1042\n"
+	for i := 30; i < 60; i++ {
+		list += "email," + makePerson(i).email + "\n"
+	}
+	list += "email," + makePerson(30).email + "\n"
+	s.visit("/bulk")
+	s.fill("#reference", "DSR-2050")
+	s.attach(list)
+	s.take("bulk", 1280, "light")
+	s.submit("/bulk")
+	page := s.path()
+	s.until("the list is checked", `document.querySelector("#confirm") != null`)
+	s.take("bulk-preview", 1280, "light")
+	s.fill("#confirm", s.text("tbody tr:first-child .num"))
+	s.submit(page)
+	s.until("the list is queued", `document.querySelector(".confirmation") != null`)
+	s.take("bulk-done", 1280, "light")
+	s.take("bulk-done-narrow", 320, "dark")
 }
 
 func (s shots) takeLists() {
