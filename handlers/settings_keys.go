@@ -11,7 +11,12 @@ import (
 	"github.com/efface/efface/views"
 )
 
+// showKeys writes first when keys were used, so that whoever has just tried one
+// sees it. Where that fails the page is a minute behind.
 func (s *Server) showKeys(w http.ResponseWriter, r *http.Request) error {
+	if err := s.db.FlushKeyUse(r.Context()); err != nil {
+		s.config.Logger.Error("the use of API keys was not noted", "error", err)
+	}
 	return s.renderKeys(w, r, http.StatusOK, views.KeyForm{})
 }
 

@@ -75,6 +75,20 @@ func TestTheLinesToTryAKeyShowThatItWorksAndChangeNothing(t *testing.T) {
 	}
 }
 
+func TestWhoHasJustTriedAKeySeesItsUse(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Admin)
+	key := st.key(erasure.ScopeDeletionsRead)
+	used := func() string { return b.get("/settings/keys").find("tbody tr td:nth-child(4)").Text() }
+	if got := used(); !strings.Contains(got, "never") {
+		t.Errorf("before its first use the page says %q", got)
+	}
+	st.browser().send("GET", "/api/v1/deletions", nil, "Authorization", "Bearer "+key).want(http.StatusOK)
+	if got := used(); strings.Contains(got, "never") {
+		t.Errorf("after it the page says %q", got)
+	}
+}
+
 func TestAKeyThatHasEndedStandsApart(t *testing.T) {
 	st := newSite(t)
 	for _, name := range []string{"crm", "shop"} {
