@@ -143,8 +143,15 @@ const rowsOfOne = 16
 const OneRequest = rowsOfOne - 1
 
 // fewestRows orders requests by how many rows are to be deleted. Groups come
-// last: they may have a million members, whom no request counts.
-const fewestRows = ` table_ = 'group', records, id`
+// last: they may have a million members, whom no request counts. The argument
+// of number n is [tx.passedOver]: whose keys were gone by then come before all
+// others, by age, so that smaller ones which keep coming pass nobody for ever.
+func fewestRows(n int) string {
+	return fmt.Sprintf(` CASE WHEN keys_destroyed_at < $%[1]d THEN keys_destroyed_at ELSE $%[1]d END, table_ = 'group', records, id`, n)
+}
+
+// passedOver is since when a request has waited for its rows long enough.
+func (t *tx) passedOver() int64 { return t.now.Add(-time.Hour).UnixMilli() }
 
 // DeleteRows deletes rows of profiles whose keys are destroyed, about budget
 // of them in one commit, so that a person with a million records blocks
@@ -184,7 +191,7 @@ func (t *tx) rowsToDelete(budget int) (rs []request, err error) {
 		rs = append(rs, r)
 		return err
 	}, `SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-		AND keys_destroyed_at > 0 ORDER BY`+fewestRows+` LIMIT $2) ORDER BY`+fewestRows, t.hb.Store, budget/rowsOfOne+1)
+		AND keys_destroyed_at > 0 ORDER BY`+fewestRows(2)+` LIMIT $3) ORDER BY`+fewestRows(2), t.hb.Store, t.passedOver(), budget/rowsOfOne+1)
 	return rs, err
 }
 
@@ -294,12 +301,12 @@ const FailedTries = 10
 func (db *DB) NoteFailure(ctx context.Context, step Step, why string) (noted bool, err error) {
 	err = db.write(ctx, func(t *tx) error {
 		noted = false
-		first := ` id`
+		first, args := ` id`, []any{t.hb.Store, step == Deleting}
 		if step == Deleting {
-			first = fewestRows
+			first, args = fewestRows(3), append(args, t.passedOver())
 		}
 		r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id IN (SELECT id FROM requests WHERE`+underway+`$1
-			AND (keys_destroyed_at > 0) = $2 ORDER BY`+first+` LIMIT 1)`, t.hb.Store, step == Deleting).Scan, t.hb)
+			AND (keys_destroyed_at > 0) = $2 ORDER BY`+first+` LIMIT 1)`, args...).Scan, t.hb)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

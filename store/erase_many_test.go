@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/ingest"
 	"github.com/efface/efface/store/storetest"
@@ -66,6 +67,34 @@ func TestManyRecordsBlockNobody(t *testing.T) {
 		t.Errorf("what was erased counts %d records, %v", got.Records, err)
 	}
 	storetest.CheckLog(t, d.dir)
+}
+
+// Smaller erasures go first, but for an hour at most: where there are always
+// more of them than can be done, somebody with many records has a turn too.
+func TestNobodyIsPassedOverForEver(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "many", 40)
+	many := storetest.Requested(t, d.DB, "user_id", "many").ID
+	const smaller = 60
+	for i := range smaller {
+		user := fmt.Sprint("few", i)
+		tellPerson(t, d.DB, user, 1)
+		storetest.Requested(t, d.DB, "user_id", user)
+		d.clock.Advance(5 * time.Minute)
+	}
+	d.clock.Advance(24*time.Hour - smaller*5*time.Minute)
+	waited := 0
+	for ; d.state(t, many) != erasure.Completed; waited++ {
+		must(t, second(d.ClaimDue(t.Context(), 10)))
+		_, _, err := d.DestroyKeys(t.Context(), 10)
+		must(t, err)
+		_, _, err = d.DeleteRows(t.Context(), store.OneRequest)
+		must(t, err)
+		d.clock.Advance(5 * time.Minute)
+	}
+	if waited < 12 || waited > smaller/2 {
+		t.Errorf("somebody with many records waits for %d of %d smaller ones", waited, smaller)
+	}
 }
 
 // tellAnother tells of somebody new and finds them, and returns how long that

@@ -27,7 +27,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
 		"due":         `SELECT id FROM requests WHERE state = 'pending' AND due <= $1 AND joined IS NULL ORDER BY due LIMIT $2`,
 		"keys left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2`,
-		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY` + fewestRows + ` LIMIT $2`,
+		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY` + fewestRows(2) + ` LIMIT $3`,
 		"work":        workQuery,
 		"activity":    activityQuery,
 		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,

@@ -116,6 +116,7 @@ var pages = behaviours{
 				t.Errorf("after step %d there are %d looks, not %d", i, n, step.looks)
 			}
 		}
+		d.pageOf(t, other)
 		must(t, d.RevokeKey(t.Context(), erasure.System, other.ID.String()))
 		_, _, err := d.RequestPage(t.Context(), other, pageOf(uncancelled...))
 		WantCode(t, err, erasure.CodeUnauthorized)
