@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
 )
 
 func TestAListIsConfirmedByTheCountOfItsProfiles(t *testing.T) {
@@ -278,6 +279,19 @@ func TestACancelWhileAListIsQueuedEndsThat(t *testing.T) {
 	}
 	b.get(path).says(http.StatusOK, "Nothing was requested")
 	b.get(path+"/cancel").refused(http.StatusConflict, "This batch made no request")
+}
+
+func TestWhoWasAskedForBetweenCheckAndQueueIsTold(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Staff)
+	path := b.checked(st.people(3))
+	st.requested(storetest.One(t, st.db, "user_id", "u1"))
+	b.post(path, confirmed("3")).leadsTo(path)
+	b.queue(path)
+	b.get(path).says(http.StatusOK, "Deletion requested for 2 profiles").says(http.StatusOK, "Of the 3 profiles confirmed, 1 was not requested")
+	if body := b.get(path + "/results.csv").want(http.StatusOK).body; !strings.Contains(body, "3,already_requested,er_") {
+		t.Errorf("the result is %q", body)
+	}
 }
 
 func TestTheResultSaysWhatBecameOfEachLine(t *testing.T) {
