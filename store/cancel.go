@@ -53,13 +53,17 @@ func (t *tx) requestOf(asked identifier) (request, error) {
 	if err != nil {
 		return request{}, err
 	}
-	found, err := t.lookup(asked, everyMatch)
+	found, err := t.lookup(asked, 2)
 	if err != nil {
 		return request{}, err
 	}
 	if len(found) > 1 {
-		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; cancel by the User ID of one of them.", len(found))
-		e.Matches = len(found)
+		matches, err := t.countMatches(asked)
+		if err != nil {
+			return request{}, err
+		}
+		e := erasure.Errorf(erasure.CodeShared, "This identifier leads to %d profiles; cancel by the User ID of one of them.", matches)
+		e.Matches = matches
 		return request{}, e
 	}
 	if len(found) == 1 {

@@ -87,12 +87,19 @@ func (t *tx) targetByIdentifier(id identifier) (p target, matches int, err error
 		return err
 	}, targetByIdentifierQuery, id.number, id.mac[:], 2)
 	if err == nil && matches > 1 {
-		var all []profile
-		all, err = t.lookup(id, everyMatch)
-		matches = len(all)
+		matches, err = t.countMatches(id)
 	}
 	return p, matches, err
 }
+
+// countMatches reads no profile, for an identifier may lead to 100,000.
+func (t *tx) countMatches(id identifier) (n int, err error) {
+	err = t.row(matchesQuery, id.number, id.mac[:]).Scan(&n)
+	return n, err
+}
+
+const matchesQuery = `SELECT COUNT(*) FROM lookup l
+	WHERE l.key = $1 AND l.mac = $2 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)`
 
 const (
 	targetByIdentifierQuery = `SELECT ` + targetColumns + byIdentifier
