@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheContractIsReplayedToTheByte(t *testing.T) {
-	compattest.Contract(t, 2, func(t *testing.T) *compattest.Scene {
+	compattest.Contract(t, 3, func(t *testing.T) *compattest.Scene {
 		return compattest.New(t, store.NewKey{Scopes: []erasure.Scope{erasure.ScopeCustomerLabs}})
 	})
 }
