@@ -23,6 +23,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"held value":  heldValueQuery,
 		"looked":      lookedQuery,
 		"matches":     matchesQuery,
+		"missing":     missingQuery,
 		"request":     `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1`,
 		"together":    `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`,
 		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
