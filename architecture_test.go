@@ -19,7 +19,7 @@ var allowed = []struct {
 	imports []string
 }{
 	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "static"}},
-	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure"}},
+	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/compattest", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "store/storetest"}},
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure"}},
