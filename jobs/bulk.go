@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/efface/efface/store"
@@ -10,31 +11,45 @@ import (
 )
 
 // BulkRunner looks up the lists of people to be erased that staff sent, queues
-// those that are confirmed, one list after the other, and destroys what has
-// ended. The lists' rows are its only queue, as a [Runner]'s are the requests'.
+// those that are confirmed, and destroys what has ended. Each is done one list
+// after the other, and looking up beside the rest: a long list that nobody has
+// confirmed yet is to hold up none that is. The lists' rows are its only queue,
+// as a [Runner]'s are the requests'.
 type BulkRunner struct {
 	db     *store.DB
 	log    *slog.Logger
 	queued func() // tells whom it concerns that there are new requests
-	wake   chan struct{}
+	wakes  map[erasure.Stage]chan struct{}
 }
 
 // NewBulkRunner makes a runner of lists; Run starts it.
 func NewBulkRunner(db *store.DB, queued func(), log *slog.Logger) *BulkRunner {
-	return &BulkRunner{db: db, log: log, queued: queued, wake: make(chan struct{}, 1)}
+	return &BulkRunner{db: db, log: log, queued: queued, wakes: map[erasure.Stage]chan struct{}{
+		erasure.Checking: make(chan struct{}, 1), erasure.Queueing: make(chan struct{}, 1),
+	}}
 }
 
 // Wake tells the runner that there is a list. It never blocks.
 func (r *BulkRunner) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
+	for _, wake := range r.wakes {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // Run works until ctx ends. What is left of a list then is taken up at the next
 // start, with what a crash left.
 func (r *BulkRunner) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	for stage, wake := range r.wakes {
+		both.Go(func() { r.run(ctx, stage, wake) })
+	}
+	both.Wait()
+}
+
+func (r *BulkRunner) run(ctx context.Context, stage erasure.Stage, wake <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -42,37 +57,47 @@ func (r *BulkRunner) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-r.wake:
+		case <-wake:
 		}
-		timer.Reset(r.round(ctx))
+		timer.Reset(r.round(ctx, stage))
 	}
 }
 
 // round does all that there is to do, and returns when to look again.
-func (r *BulkRunner) round(ctx context.Context) time.Duration {
-	done, err := r.Work(ctx)
+func (r *BulkRunner) round(ctx context.Context, stage erasure.Stage) time.Duration {
+	done, err := r.Work(ctx, stage)
 	if ctx.Err() == nil && err != nil {
 		r.log.Error("reading which lists are unfinished", "error", err)
 	}
-	busy, destroyErr := r.db.DestroySpools(ctx)
-	if ctx.Err() == nil && destroyErr != nil {
-		r.log.Error("lists that have ended are not destroyed", "error", destroyErr)
-	}
-	if err != nil || destroyErr != nil || busy || !done {
+	busy := stage == erasure.Queueing && r.destroyEnded(ctx)
+	if err != nil || busy || !done {
 		return time.Second
 	}
 	return idle
 }
 
-// Work checks or queues each list that is unfinished. done is false where one
+// destroyEnded destroys what is left of lists that have ended. It reports busy
+// where that is to be tried again.
+func (r *BulkRunner) destroyEnded(ctx context.Context) (busy bool) {
+	busy, err := r.db.DestroySpools(ctx)
+	if ctx.Err() == nil && err != nil {
+		r.log.Error("lists that have ended are not destroyed", "error", err)
+	}
+	return busy || err != nil
+}
+
+// Work checks or queues each list that is at that stage. done is false where one
 // of them failed, which holds up no other and is to be tried again.
-func (r *BulkRunner) Work(ctx context.Context) (done bool, err error) {
+func (r *BulkRunner) Work(ctx context.Context, stage erasure.Stage) (done bool, err error) {
 	lists, err := r.db.UnfinishedBulks(ctx)
 	if err != nil {
 		return false, err
 	}
 	done = true
 	for _, list := range lists {
+		if list.Stage != stage {
+			continue
+		}
 		err := r.work(ctx, list)
 		switch {
 		case ctx.Err() != nil:

@@ -92,7 +92,7 @@ func TestAListThatFailsHoldsUpNoOtherAndIsLoggedWithoutData(t *testing.T) {
 	}
 	var log bytes.Buffer
 	r := NewBulkRunner(db, func() {}, slog.New(slog.NewTextHandler(&log, nil)))
-	done, err := r.Work(t.Context())
+	done, err := r.Work(t.Context(), erasure.Checking)
 	if done || err != nil {
 		t.Errorf("done is %v, %v", done, err)
 	}
@@ -100,6 +100,23 @@ func TestAListThatFailsHoldsUpNoOtherAndIsLoggedWithoutData(t *testing.T) {
 	if text := log.String(); strings.Count(text, "a list waits") != 1 || !strings.Contains(text, broken.String()) || strings.Contains(text, "ann") {
 		t.Errorf("the log says %s", text)
 	}
+}
+
+func TestAListThatIsCheckedHoldsUpNoneThatIsQueued(t *testing.T) {
+	db := storetest.Open(t)
+	storetest.Identify(t, db, "shop", "user_id", "u1")
+	confirmed, long := listOf(t, db, "u1"), listOf(t, db, "u1")
+	if err := db.CheckBulk(t.Context(), confirmed); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.ConfirmBulk(t.Context(), confirmed, erasure.System, 1); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := NewBulkRunner(db, func() {}, slog.New(slog.DiscardHandler)).Work(t.Context(), erasure.Queueing); !done || err != nil {
+		t.Fatalf("done is %v, %v", done, err)
+	}
+	until(t, db, confirmed, erasure.Done)
+	until(t, db, long, erasure.Checking)
 }
 
 func TestAListThatIsStoppedIsGoneOnWith(t *testing.T) {
@@ -112,7 +129,7 @@ func TestAListThatIsStoppedIsGoneOnWith(t *testing.T) {
 	id := listOf(t, db, users...)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if done, _ := NewBulkRunner(db, func() {}, slog.New(slog.DiscardHandler)).Work(ctx); done {
+	if done, _ := NewBulkRunner(db, func() {}, slog.New(slog.DiscardHandler)).Work(ctx, erasure.Checking); done {
 		t.Error("a stopped runner says that it is done")
 	}
 	if list, err := db.Bulk(t.Context(), id); err != nil || list.Stage != erasure.Checking {
