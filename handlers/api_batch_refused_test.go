@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -208,6 +209,20 @@ func TestAListThatIsTakenIsQueuedWithoutItsClient(t *testing.T) {
 		lists, err := st.db.UnfinishedBulks(t.Context())
 		return err == nil && len(lists) == 0
 	})
+}
+
+func TestAListThatIsTakenAndCannotBeQueuedYetIsNotToBeSentAgain(t *testing.T) {
+	st := newSite(t)
+	v, id := &visit{}, erasure.NewBatchID(storetest.Start) // of which there is no list: the store fails
+	r := httptest.NewRequest(http.MethodPost, batchPath, nil)
+	err := st.server.queueBatch(r.WithContext(context.WithValue(r.Context(), visitKey{}, v)), id)
+	status, sentence, _ := wire.Classify(err)
+	if status != http.StatusServiceUnavailable || !strings.Contains(sentence, "Do not send the list again") || !strings.Contains(sentence, id.String()) {
+		t.Errorf("it is answered %d %s", status, sentence)
+	}
+	if v.failure == nil {
+		t.Error("why is not logged")
+	}
 }
 
 // The deadlines of the server have passed before the body is read.
