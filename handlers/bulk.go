@@ -35,9 +35,13 @@ func (s *Server) renderUpload(w http.ResponseWriter, r *http.Request, status int
 	if form.Default, err = s.db.Region(r.Context()); err != nil {
 		return err
 	}
+	newest, err := s.db.NewestBulks(r.Context())
+	if err != nil {
+		return err
+	}
 	form.Kept = s.config.SuppressFor
 	p, _ := s.shownPage(r)
-	return render(w, r, status, views.BulkUpload(p, form))
+	return render(w, r, status, views.BulkUpload(p, form, newest))
 }
 
 // uploadList takes a list as it arrives. Unless it comes whole and can be read,

@@ -133,9 +133,22 @@ func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure
 }
 
 // UnfinishedBulks lists the lists that are to be checked or queued.
-func (db *DB) UnfinishedBulks(ctx context.Context) (bulks []erasure.Bulk, err error) {
+func (db *DB) UnfinishedBulks(ctx context.Context) ([]erasure.Bulk, error) {
+	return db.bulks(ctx, `stage IN ('checking', 'queueing') ORDER BY batch`)
+}
+
+// bulksShown is how many lists are shown where one is looked for.
+const bulksShown = 20
+
+// NewestBulks lists what was sent to the console last and came whole, newest
+// first, without the batches that it became.
+func (db *DB) NewestBulks(ctx context.Context) ([]erasure.Bulk, error) {
+	return db.bulks(ctx, `origin = 'console' AND stage IN ('checking', 'checked', 'queueing', 'done') ORDER BY batch DESC LIMIT $1`, bulksShown)
+}
+
+func (db *DB) bulks(ctx context.Context, which string, args ...any) (bulks []erasure.Bulk, err error) {
 	now, hb := db.now()
-	rows, err := db.reads.QueryContext(ctx, `SELECT `+bulkColumns+` FROM spools WHERE stage IN ('checking', 'queueing') ORDER BY batch`)
+	rows, err := db.reads.QueryContext(ctx, `SELECT `+bulkColumns+` FROM spools WHERE `+which, args...)
 	if err != nil {
 		return nil, err
 	}

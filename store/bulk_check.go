@@ -23,7 +23,7 @@ const (
 const refusalsShown = 100
 
 // bulkCheck is one check of a list, from its first line on: which lines are
-// duplicates is known to its memory alone, eight bytes a line.
+// duplicates is known to its memory alone.
 type bulkCheck struct {
 	db       *DB
 	found    erasure.BulkFound

@@ -81,7 +81,11 @@ func checkWords(reason, reference string) error {
 }
 
 // Add adds a line. What it says of a person is on the disk sealed, or in memory.
+// One over [erasure.ListLines] is an [erasure.CodeTooLarge].
 func (s *Spool) Add(ctx context.Context, l erasure.Line) error {
+	if s.lines+len(s.held) == erasure.ListLines {
+		return errLongList
+	}
 	s.held = append(s.held, l)
 	s.size += len(l.Asked.Value) + len(l.Reason)
 	if len(s.held) < chunkLines && s.size < chunkBytes {
@@ -89,6 +93,8 @@ func (s *Spool) Add(ctx context.Context, l erasure.Line) error {
 	}
 	return s.flush(ctx)
 }
+
+var errLongList = erasure.Errorf(erasure.CodeTooLarge, "Split the list: it may have 5,000,000 lines at most.")
 
 func (s *Spool) flush(ctx context.Context) error {
 	if len(s.held) == 0 {

@@ -129,3 +129,12 @@ func TestAListAsksForWhomItLeadsToWhenItIsQueued(t *testing.T) {
 		})
 	}
 }
+
+func TestAListHasALimitOfLines(t *testing.T) {
+	db := storetest.Open(t)
+	s := spool(t, db)
+	s.Pretend(erasure.ListLines - 1)
+	line := erasure.Line{Asked: storetest.Identifiers("user_id", "u1")[0]}
+	must(t, s.Add(t.Context(), line))
+	storetest.WantCode(t, s.Add(t.Context(), line), erasure.CodeTooLarge)
+}

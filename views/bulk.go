@@ -67,6 +67,18 @@ func (b BulkPage) said() string {
 	return ""
 }
 
+func stageText(s erasure.Stage) string {
+	switch s {
+	case erasure.Checking:
+		return "Being checked"
+	case erasure.Checked:
+		return "To be confirmed"
+	case erasure.Queueing:
+		return "Being queued"
+	}
+	return "Confirmed"
+}
+
 func doneTitle(b erasure.Batch) string {
 	switch n := b.Queued(); n {
 	case 0:

@@ -157,7 +157,7 @@ func BulkStage(p Page, b BulkPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = bulkProgress(b, "The list is being checked", "Each identifier is looked up; nothing is requested yet. You may leave this page and come back to its address.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = bulkProgress(b, "The list is being checked", "Each identifier is looked up; nothing is requested yet. You may leave this page and come back to it from Bulk deletion.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -66,7 +66,7 @@ func every() map[string]templ.Component {
 	done.Batch = &erasure.Batch{ID: checked.ID, In: map[erasure.State]int{erasure.Pending: 1}}
 	queueing.Batch = done.Batch
 	return map[string]templ.Component{
-		"bulk_upload":    views.BulkUpload(admin, views.BulkForm{Problems: wrong("region", "reference", "reason", "file")}),
+		"bulk_upload":    views.BulkUpload(admin, views.BulkForm{Problems: wrong("region", "reference", "reason", "file")}, []erasure.Bulk{{Stage: erasure.Checked}}),
 		"bulk_checking":  views.Bulk(admin, views.BulkPage{List: checking}),
 		"bulk_checked":   views.Bulk(admin, views.BulkPage{List: checked, Problems: wrong("confirm")}),
 		"bulk_queueing":  views.Bulk(admin, views.BulkPage{List: queueing}),

@@ -92,6 +92,25 @@ var bulks = behaviours{
 			t.Error("an open reader was waited for")
 		}
 	},
+	"the lists that the console was sent last are listed": func(t *testing.T, d trial) {
+		given := d.checked(t, d.list(t))
+		must(t, d.DiscardBulk(t.Context(), given, erasure.Terminal))
+		first := d.checked(t, d.list(t))
+		must(t, d.ConfirmBulk(t.Context(), first, erasure.Terminal, 0))
+		must(t, d.QueueBulk(t.Context(), first))
+		d.list(t) // on its way
+		second, err := d.list(t).Check(t.Context())
+		must(t, err)
+		script, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal})
+		must(t, err)
+		_, _, err = script.Confirm(t.Context(), store.Once{})
+		must(t, err)
+		newest, err := d.NewestBulks(t.Context())
+		must(t, err)
+		if len(newest) != 2 || newest[0].ID != second || newest[0].Stage != erasure.Checking || newest[1].ID != first || newest[1].Stage != erasure.Done {
+			t.Errorf("the newest are %+v", newest)
+		}
+	},
 	"a list that is given up is gone": func(t *testing.T, d trial) {
 		s := d.list(t)
 		must(t, s.Discard(t.Context()))
