@@ -41,6 +41,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"of batch":    pendingOfBatchQuery,
 		"overdue":     oldestDueQuery,
 		"submissions": submissionsQuery,
+		"single":      singleRequestsQuery,
 		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
 	}
 	for table, query := range deleteMemberships {

@@ -39,17 +39,47 @@ func (db *DB) Submissions(ctx context.Context, cursor string, limit int) (page [
 		return nil, "", err
 	}
 	more := len(ids) > limit
-	for _, l := range ids[:min(len(ids), limit)] {
-		s, err := db.submission(ctx, l.id, l.batch)
-		if err != nil {
-			return nil, "", err
+	ids = ids[:min(len(ids), limit)]
+	if len(ids) == 0 {
+		return nil, "", nil
+	}
+	single, err := db.singleRequests(ctx, below, ids[len(ids)-1].id)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, l := range ids {
+		if l.batch {
+			b, err := db.Batch(ctx, l.id)
+			if err != nil {
+				return nil, "", err
+			}
+			page = append(page, erasure.Submission{Batch: &b})
+			continue
 		}
-		page = append(page, s)
+		page = append(page, erasure.Submission{Request: single[l.id]})
 	}
 	if more {
 		next = page[limit-1].ID()
 	}
 	return page, next, nil
+}
+
+const singleRequestsQuery = `SELECT ` + requestColumns + requestTables + ` WHERE r.batch IS NULL AND r.id < $1 AND r.id >= $2`
+
+// singleRequests reads the requests of a page that are in no batch, at once:
+// one by one they would be most of what a page costs.
+func (db *DB) singleRequests(ctx context.Context, below []byte, last [16]byte) (map[[16]byte]*erasure.Request, error) {
+	_, hb := db.now()
+	rows, err := db.reads.QueryContext(ctx, singleRequestsQuery, below, last[:])
+	if err != nil {
+		return nil, err
+	}
+	single := map[[16]byte]*erasure.Request{}
+	return single, eachRow(rows, func(scan func(...any) error) error {
+		r, err := scanRequest(scan, hb)
+		single[r.ID] = &r.Request
+		return err
+	})
 }
 
 // Submission reads the batch or the request that has an id, also a request
