@@ -132,6 +132,13 @@ func (s *scene) askScripts(held, called []somebody) {
 			want(s.t, 200, "a cancel")(s.api("POST", "/api/v1/deletions/"+id+"/cancel", nil))
 		}
 	}
+	list := func(status int, second map[string]string) {
+		s.t.Helper()
+		first := map[string]string{"key": "email", "value": s.plant("listed@example."), "reason": s.plant("Grund, ")}
+		want(s.t, status, "a list")(s.api("POST", "/api/v1/deletions/batch", []map[string]string{first, second}, "Idempotency-Key", s.plant("list@")))
+	}
+	list(202, map[string]string{"key": s.plant("key"), "value": s.plant("value"), "reference": s.plant("ref@example.")})
+	list(400, map[string]string{"key": "email", s.plant("member"): s.plant("value")})
 	for _, p := range held[2:6] {
 		body := map[string]string{"identify_by_key": "phone", "identify_by_value": p.phone}
 		want(s.t, 200, "CustomerLabs' request")(s.api("POST", "/user-deletion/", body))
@@ -282,7 +289,7 @@ func (s *scene) uploadLists(held []somebody) {
 	w.CloseWithError(io.ErrUnexpectedEOF)
 	<-ended
 	eventually(s.t, "nothing of it is kept", func() bool {
-		return s.count(`SELECT COUNT(*) FROM spools WHERE stage IN ('receiving', 'discarded')`) == 0 && s.count(`SELECT COUNT(*) FROM spools`) == 2
+		return s.count(`SELECT COUNT(*) FROM spools WHERE stage IN ('receiving', 'discarded')`) == 0 && s.count(`SELECT COUNT(*) FROM spools WHERE origin = 'console'`) == 2
 	})
 }
 
