@@ -202,7 +202,8 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 	for i, l := range c.lines {
 		p := c.found[i]
 		r := &results[i]
-		if c.wrong[i] != nil || p.matches != 1 {
+		again := p.open != nil && (each.Suppress || l.Suppress) // which may add to the request
+		if c.wrong[i] != nil || p.matches != 1 || again {
 			var leads bool
 			if *r, leads, err = t.queueOne(each, c, i); err != nil {
 				return nil, 0, err
@@ -214,7 +215,10 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 		}
 		matched++
 		*r = erasure.LineResult{Line: l.N, Outcome: erasure.AlreadyRequested, Request: p.open}
-		if before, again := made[p.id]; again {
+		if before, twice := made[p.id]; twice {
+			if l.Suppress && !each.Suppress { // perhaps more than the line before asked for
+				return nil, 0, errStale
+			}
 			r.Request = &before
 		}
 		if r.Request != nil {
@@ -303,13 +307,11 @@ func (t *tx) queueChecked(n erasure.NewRequest, asked identifier, leads int64) (
 	switch {
 	case err != nil:
 		return r, err
-	case p.open != nil:
-		return erasure.BatchResult{Outcome: erasure.AlreadyRequested, Matches: 1, Requests: []erasure.RequestID{*p.open}}, nil
-	case p.id != leads:
+	case p.open == nil && p.id != leads:
 		return r, errChanged
 	}
-	made, _, err := t.requestTarget(n, asked, p, "")
-	return one(made, true), err
+	made, created, err := t.requestTarget(n, asked, p, "")
+	return one(made, created), err
 }
 
 // sentenceOf is what an error says to people.

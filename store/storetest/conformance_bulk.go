@@ -51,6 +51,29 @@ var bulks = behaviours{
 			t.Errorf("the batch is %+v", b.Batch)
 		}
 	},
+	"a list that suppresses adds that to what was asked for before": func(t *testing.T, d trial) {
+		for _, checked := range []bool{false, true} {
+			user := map[bool]string{false: "u1", true: "u2"}[checked]
+			Identify(t, d.DB, "shop", "user_id", user)
+			open := Requested(t, d.DB, "user_id", user)
+			s, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal, Suppress: true})
+			must(t, err)
+			must(t, s.Add(t.Context(), erasure.Line{N: 1, Asked: Identifiers("user_id", user)[0]}))
+			var id erasure.BatchID
+			if checked {
+				id = d.checked(t, s)
+				must(t, d.ConfirmBulk(t.Context(), id, erasure.Terminal, 0))
+			} else {
+				id, _, err = s.Confirm(t.Context(), store.Once{})
+				must(t, err)
+			}
+			must(t, d.QueueBulk(t.Context(), id))
+			outcomes(t, d.results(t, id), erasure.AlreadyRequested)
+			if r, err := d.Request(t.Context(), open.ID); err != nil || !r.Suppress {
+				t.Errorf("checked %v: the request suppresses %v, %v", checked, r.Suppress, err)
+			}
+		}
+	},
 	"a list sent again is the first one": func(t *testing.T, d trial) {
 		d.people(t)
 		once := store.Once{Key: "k", Call: []byte("list")}
