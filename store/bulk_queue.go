@@ -30,7 +30,7 @@ type lead struct {
 	matches int
 }
 
-// QueueBulk makes the requests of a confirmed list, some hundred lines to a
+// QueueBulk makes the requests of a confirmed list, some thousand lines to a
 // commit, and returns once all of its lines are done. Several may work at one
 // list. A list that was checked asks for those profiles alone that the check
 // found.

@@ -14,10 +14,12 @@ import (
 )
 
 // How much of a list is sealed as one row, and later queued in one commit:
-// whichever is reached first.
+// whichever is reached first. Fewer lines would write the same pages of the
+// requests' indexes again for each commit; more would keep other writers
+// waiting for longer than a fifth of a second.
 const (
-	chunkLines = 500
-	chunkBytes = 256 << 10
+	chunkLines = 4000
+	chunkBytes = 1 << 20
 )
 
 // discarded is the stage of a list that was given up, until its rows are gone.

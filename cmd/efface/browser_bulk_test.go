@@ -44,10 +44,10 @@ func (s *scene) browsed(n int) (b *tab, people []somebody) {
 	return b, people
 }
 
-// holdLists keeps lists from getting past their first 500 lines until it is
+// holdLists keeps lists from getting past their first 4,000 lines until it is
 // told to let them go.
 func (s *scene) holdLists() (letGo func()) {
-	s.change("efface.db", `CREATE TRIGGER hold BEFORE UPDATE ON spools WHEN NEW.done > 500 AND NEW.stage IN ('checking', 'queueing')
+	s.change("efface.db", `CREATE TRIGGER hold BEFORE UPDATE ON spools WHEN NEW.done > 4000 AND NEW.stage IN ('checking', 'queueing')
 		BEGIN SELECT RAISE(ABORT, 'held by the test'); END`)
 	return func() { s.change("efface.db", `DROP TRIGGER hold`) }
 }
@@ -56,7 +56,7 @@ func (s *scene) holdLists() (letGo func()) {
 // one by itself.
 func TestStoryOfABulkDeletionInABrowser(t *testing.T) {
 	t.Parallel()
-	const people = 1200
+	const people = 4500
 	s := newScene(t)
 	b, all := s.browsed(people)
 	var list strings.Builder
@@ -78,15 +78,15 @@ func TestStoryOfABulkDeletionInABrowser(t *testing.T) {
 	b.at("list on its way", b.submit("/bulk"), http.StatusOK)
 	b.shows(".alert-success", "were ignored: name")
 	page := b.path()
-	b.turns("a list being checked", "500 of 1,203 lines", letGo, "Check the counts, then confirm")
-	b.holds("the turn is said", `document.querySelector("#said[role=status]").textContent == "The list is checked. It leads to 1,200 profiles that can be deleted."`)
+	b.turns("a list being checked", "4,000 of 4,503 lines", letGo, "Check the counts, then confirm")
+	b.holds("the turn is said", `document.querySelector("#said[role=status]").textContent == "The list is checked. It leads to 4,500 profiles that can be deleted."`)
 	b.at("checked list", http.StatusOK, http.StatusOK)
-	for row, want := range []string{"Matched 1,200", "Not found 1", "Duplicate 1", "Shared 0", "Already requested 0", "Refused 1", "All 1,203"} {
+	for row, want := range []string{"Matched 4,500", "Not found 1", "Duplicate 1", "Shared 0", "Already requested 0", "Refused 1", "All 4,503"} {
 		if got := strings.Join(strings.Fields(b.text(fmt.Sprintf("tbody tr:nth-child(%d)", row+1))), " "); !strings.HasPrefix(got, want) {
 			t.Errorf("row %d is %q, not %q", row, got, want)
 		}
 	}
-	b.fill("#confirm", "1203")
+	b.fill("#confirm", "4503")
 	b.at("checked list with a problem", b.submit(page), http.StatusUnprocessableEntity)
 	b.until("the error summary has the focus", `document.activeElement.matches(".alert-danger[role=alert]")`)
 	if n := s.count(openRequests); n != 0 {
@@ -94,9 +94,9 @@ func TestStoryOfABulkDeletionInABrowser(t *testing.T) {
 	}
 
 	letGo = s.holdLists()
-	b.fill("#confirm", "1,200")
+	b.fill("#confirm", "4,500")
 	b.submit(page)
-	b.turns("a list being queued", "500 of 1,203 lines", letGo, "Deletion requested for 1,200 profiles")
+	b.turns("a list being queued", "4,000 of 4,503 lines", letGo, "Deletion requested for 4,500 profiles")
 	b.at("batch", http.StatusOK, http.StatusOK)
 	if n := s.count(openRequests); n != people {
 		t.Errorf("%d requests are open", n)
@@ -113,7 +113,7 @@ func (b *tab) turns(name, held string, letGo func(), into string) {
 		return fmt.Sprintf(`document.querySelector("#stage").innerText.includes(%q)`, text)
 	}
 	b.until("the bar stands at what is done", says(held))
-	b.holds("the bar says the same", `document.querySelector("progress").value == 500 && document.querySelector("progress").max == 1203`)
+	b.holds("the bar says the same", `document.querySelector("progress").value == 4000 && document.querySelector("progress").max == 4503`)
 	b.axe(name)
 	b.eval(`(window.opened = true)`)
 	letGo()
@@ -127,7 +127,7 @@ func resultHolds(b *tab, people int) {
 	if len(rows) != people+4 {
 		b.t.Fatalf("the result has %d rows", len(rows))
 	}
-	for i, want := range map[int]string{1: "2 queued", people: "1201 queued", people + 1: "1202 not_found", people + 2: "1203 already_requested", people + 3: "1204 invalid"} {
+	for i, want := range map[int]string{1: "2 queued", people: "4501 queued", people + 1: "4502 not_found", people + 2: "4503 already_requested", people + 3: "4504 invalid"} {
 		if got := strings.Join(rows[i][:2], " "); got != want || strings.HasPrefix(rows[i][2], "er_") != strings.HasSuffix(want, "ed") {
 			b.t.Errorf("row %d is %q, not %s", i, rows[i], want)
 		}
@@ -144,9 +144,9 @@ func batchIsCancelled(b *tab, s *scene, page string) {
 	b.visit(page)
 	b.at("cancel of a batch", b.press("#cancel"), http.StatusOK)
 	b.at("cancel of a batch with a problem", b.submit(page+"/cancel"), http.StatusUnprocessableEntity)
-	b.fill("#confirm", "1200")
+	b.fill("#confirm", "4500")
 	b.at("cancelled batch", b.submit(page+"/cancel"), http.StatusOK)
-	b.shows(".alert-success", "Requests cancelled: 1,200.")
+	b.shows(".alert-success", "Requests cancelled: 4,500.")
 	b.shows("#stage", "The batch is cancelled")
 	b.at("cancelled before", b.visit(page+"/cancel"), http.StatusConflict)
 	if n := s.count(openRequests); n != 0 {

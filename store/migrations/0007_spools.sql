@@ -22,7 +22,7 @@ CREATE TABLE spools (
 ) WITHOUT ROWID;
 CREATE INDEX spools_stage ON spools (stage);
 
--- Some hundred lines to a row. leads is what the check found of each: the
+-- Some thousand lines to a row. leads is what the check found of each: the
 -- number of a profile, or why none is asked for.
 CREATE TABLE spooled (
     batch  BLOB    NOT NULL,

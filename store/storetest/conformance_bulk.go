@@ -171,7 +171,7 @@ var bulks = behaviours{
 		}
 	},
 	"several may queue one list": func(t *testing.T, d trial) {
-		const people = 1_200
+		const people = 4_100 // more than are queued in one commit
 		People(t, d.DB, people)
 		s, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal})
 		must(t, err)
