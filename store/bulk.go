@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -132,9 +133,14 @@ func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure
 	return err
 }
 
-// UnfinishedBulks lists the lists that are to be checked or queued.
+// UnfinishedBulks lists the lists that are to be checked or queued and that
+// nobody is queueing by this DB.
 func (db *DB) UnfinishedBulks(ctx context.Context) ([]erasure.Bulk, error) {
-	return db.bulks(ctx, `stage IN ('checking', 'queueing') ORDER BY batch`)
+	bulks, err := db.bulks(ctx, `stage IN ('checking', 'queueing') ORDER BY batch`)
+	return slices.DeleteFunc(bulks, func(b erasure.Bulk) bool {
+		_, taken := db.queueing.Load(b.ID)
+		return taken
+	}), err
 }
 
 // bulksShown is how many lists are shown where one is looked for.

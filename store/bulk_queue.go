@@ -39,6 +39,8 @@ func (db *DB) QueueBulk(ctx context.Context, id erasure.BatchID) error {
 	if err != nil {
 		return err
 	}
+	db.queueing.Store(id, true)
+	defer db.queueing.Delete(id)
 	if b.Stage == erasure.Queueing {
 		if err := db.queueChunks(ctx, b); err != nil {
 			return err

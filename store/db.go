@@ -97,6 +97,8 @@ type DB struct {
 
 	waiting waiting
 
+	queueing sync.Map // erasure.BatchID of the lists that are being queued
+
 	beat  sync.Mutex
 	since erasure.Heartbeat // what the store's time is reckoned from
 }
