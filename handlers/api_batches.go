@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net/http"
 
@@ -48,7 +49,8 @@ func batchResultOf(l erasure.LineResult) batchResult {
 
 // writeBatch streams what became of each line, in the form that they came in.
 func (s *Server) writeBatch(w http.ResponseWriter, r *http.Request, id erasure.BatchID, ndjson bool) error {
-	b, err := s.db.Batch(r.Context(), id)
+	ctx := context.WithoutCancel(r.Context()) // queueing may have outlasted the time to read; that the client went away shows at the write
+	b, err := s.db.Batch(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -65,7 +67,7 @@ func (s *Server) writeBatch(w http.ResponseWriter, r *http.Request, id erasure.B
 	if !ndjson {
 		out.write(string(head[:len(head)-1]) + `,"results":[`)
 	}
-	if err := s.db.BulkResults(r.Context(), id, out.add); err != nil && !errors.Is(err, errGone) {
+	if err := s.db.BulkResults(ctx, id, out.add); err != nil && !errors.Is(err, errGone) {
 		return breakOff(r, err)
 	} else if err != nil {
 		return breakOff(r, nil)

@@ -9,7 +9,7 @@ import (
 
 // pathBatch reads the list that the path names, which has to be confirmed.
 // n is how many requests a cancel is confirmed by: while the list is being
-// queued those that it will have, then those that are pending.
+// queued those that it may have, then those that are pending.
 func (s *Server) pathBatch(r *http.Request) (list erasure.Bulk, n int, err error) {
 	if list, err = s.pathList(r); err != nil {
 		return list, 0, err
@@ -17,8 +17,11 @@ func (s *Server) pathBatch(r *http.Request) (list erasure.Bulk, n int, err error
 	if list.Batch == nil {
 		return list, 0, errNotConfirmed
 	}
-	if list.Stage == erasure.Queueing && list.Found.Matched > 0 {
-		return list, list.Found.Matched, nil
+	if list.Stage == erasure.Queueing {
+		if list.Found.Matched > 0 {
+			return list, list.Found.Matched, nil
+		}
+		return list, list.Lines, nil // of a script, which nobody has counted
 	}
 	newest, err := s.newestPending(r.Context(), list)
 	if err != nil || newest == nil || !newest.Cancellable {

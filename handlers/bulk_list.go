@@ -17,8 +17,8 @@ import (
 	"github.com/efface/efface/views"
 )
 
-// pollList is how often the page of a list asks how far it is.
-const pollList = time.Second
+// pollBusy is how often the page of a list asks how far it is.
+const pollBusy = time.Second
 
 var errNoList = erasure.Errorf(erasure.CodeNotFound,
 	"Upload the list again if it is still to be done: it was given up or was not confirmed in time, and nothing of it was requested.")
@@ -123,7 +123,7 @@ func pollListEvery(list erasure.Bulk, newest *erasure.Request) time.Duration {
 	case list.Stage == erasure.Checked:
 		return 0
 	case list.Stage != erasure.Done:
-		return pollList
+		return pollBusy
 	case list.Batch.In[erasure.InProgress] > 0, newest != nil && newest.Remaining <= pollDue:
 		return pollSoon
 	case list.Batch.In[erasure.Pending]+list.Batch.In[erasure.Failed] > 0:

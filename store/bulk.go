@@ -129,7 +129,7 @@ func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure
 	if err != nil {
 		return err
 	}
-	_, err = db.destroySpool(ctx, id) // what is left of it is the sweeper's
+	_, err = db.destroySpool(ctx, id) // where that is busy, DestroySpools goes on
 	return err
 }
 

@@ -43,10 +43,12 @@ func (db *DB) QueueBulk(ctx context.Context, id erasure.BatchID) error {
 	defer db.queueing.Delete(id)
 	if b.Stage == erasure.Queueing {
 		if err := db.queueChunks(ctx, b); err != nil {
-			return err
+			if b, again := db.readBulk(ctx, id); again != nil || b.Stage != erasure.Done {
+				return err
+			} // else another has ended it meanwhile, and its lines are gone
 		}
 	}
-	_, err = db.destroySpool(ctx, id) // where that is busy, the rest is the sweeper's
+	_, err = db.destroySpool(ctx, id) // where that is busy, DestroySpools goes on
 	return err
 }
 
@@ -95,7 +97,7 @@ func (db *DB) eachOf(ctx context.Context, b bulk) (erasure.NewRequest, error) {
 func (db *DB) prepareChunks(ctx context.Context, b bulk, to chan<- prepared) {
 	defer close(to)
 	for n := b.next; n < b.chunks; n++ {
-		c := db.prepareChunk(ctx, b, n)
+		c := db.prepareSafely(ctx, b, n)
 		select {
 		case to <- c:
 		case <-ctx.Done():
@@ -105,6 +107,17 @@ func (db *DB) prepareChunks(ctx context.Context, b bulk, to chan<- prepared) {
 			return
 		}
 	}
+}
+
+// prepareSafely is prepareChunk on a goroutine of its own, where a panic would
+// end the program, and again after each start.
+func (db *DB) prepareSafely(ctx context.Context, b bulk, n int) (c prepared) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.err = panicked(p)
+		}
+	}()
+	return db.prepareChunk(ctx, b, n)
 }
 
 func (db *DB) prepareChunk(ctx context.Context, b bulk, n int) prepared {
@@ -204,8 +217,9 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 	for i, l := range c.lines {
 		p := c.found[i]
 		r := &results[i]
-		again := p.open != nil && (each.Suppress || l.Suppress) // which may add to the request
-		if c.wrong[i] != nil || p.matches != 1 || again {
+		adds := p.open != nil && (each.Suppress || l.Suppress)                // to the request
+		behind := c.leads != nil && p.open == nil && c.leads[i] == leadsAgain // perhaps one that a chunk before has made by now
+		if _, here := made[p.id]; c.wrong[i] != nil || p.matches != 1 || adds || behind && !here {
 			var leads bool
 			if *r, leads, err = t.queueOne(each, c, i); err != nil {
 				return nil, 0, err
@@ -307,6 +321,8 @@ var errChanged = erasure.Errorf(erasure.CodeInvalid, "Whom this line leads to ha
 func (t *tx) queueChecked(n erasure.NewRequest, asked identifier, leads int64) (r erasure.BatchResult, err error) {
 	p, err := t.target(n, asked)
 	switch {
+	case erasure.CodeOf(err) == erasure.CodeNotFound: // but perhaps being erased
+		return t.queueLine(n, asked)
 	case err != nil:
 		return r, err
 	case p.open == nil && p.id != leads:

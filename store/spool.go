@@ -19,7 +19,7 @@ import (
 // waiting for longer than a fifth of a second.
 const (
 	chunkLines = 4000
-	chunkBytes = 1 << 20
+	chunkBytes = 256 << 10
 )
 
 // discarded is the stage of a list that was given up, until its rows are gone.
@@ -126,7 +126,6 @@ func (s *Spool) Discard(ctx context.Context) error {
 	if s.ended {
 		return nil
 	}
-	s.ended = true
 	err := s.db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2 AND stage = $3`, string(discarded), s.id[:], string(erasure.Receiving))
 		return err
@@ -134,6 +133,7 @@ func (s *Spool) Discard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.ended = true
 	_, err = s.db.destroySpool(ctx, s.id)
 	return err
 }
@@ -236,13 +236,13 @@ func (db *DB) DestroySpools(ctx context.Context) (busy bool, err error) {
 		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE stage IN ('checking', 'checked') AND expires <= $2`, string(discarded), t.hb.Passed())
 		return err
 	})
+	errs := []error{err}
 	for _, id := range ids {
-		if err != nil || busy {
-			return busy, err
-		}
-		busy, err = db.destroySpool(ctx, id)
+		waits, err := db.destroySpool(ctx, id)
+		busy = busy || waits
+		errs = append(errs, err) // one list's error is not to keep the others
 	}
-	return busy, err
+	return busy, errors.Join(errs...)
 }
 
 func (db *DB) spoolsWhere(ctx context.Context, where string, args ...any) (ids []erasure.BatchID, err error) {
@@ -263,14 +263,16 @@ func (db *DB) spoolsWhere(ctx context.Context, where string, args ...any) (ids [
 // rows, some at a time. Each step may be repeated.
 func (db *DB) destroySpool(ctx context.Context, id erasure.BatchID) (busy bool, err error) {
 	var ref seal.Ref
-	err = db.reads.QueryRowContext(ctx, `SELECT key_row, key_id FROM spools WHERE batch = $1 AND key_id IS NOT NULL`, id[:]).Scan(&ref.Row, scan16(&ref.ID))
+	err = db.reads.QueryRowContext(ctx, `SELECT key_row, key_id FROM spools
+		WHERE batch = $1 AND stage IN ('done', 'discarded') AND key_id IS NOT NULL`, id[:]).Scan(&ref.Row, scan16(&ref.ID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if err := db.keyring.Destroy(ctx, []seal.Ref{ref}); err != nil {
+	var unknown *seal.UnknownKeys // to a keyring that an older copy was put in the place of
+	if err := db.keyring.Destroy(ctx, []seal.Ref{ref}); err != nil && !errors.As(err, &unknown) {
 		return false, fmt.Errorf("destroying the key of %s: %w", id, err)
 	}
 	if busy, err = db.keyring.Truncate(ctx); busy || err != nil {

@@ -228,9 +228,9 @@ func runJob(t *tx, j *job) (err error) {
 // the runtime made it: any other may hold somebody's data.
 func panicked(p any) error {
 	if e, ok := p.(runtime.Error); ok {
-		return fmt.Errorf("panic in a write: %w\n%s", e, debug.Stack())
+		return fmt.Errorf("panic: %w\n%s", e, debug.Stack())
 	}
-	return fmt.Errorf("panic of type %T in a write\n%s", p, debug.Stack())
+	return fmt.Errorf("panic of type %T\n%s", p, debug.Stack())
 }
 
 // abandon leaves no transaction open. After some errors SQLite has rolled back

@@ -102,7 +102,7 @@ func foundRows(f erasure.BulkFound) []foundRow {
 		{"Not found", "Leads to nobody; nothing happens", f.NotFound},
 		{"Duplicate", "Leads where an earlier line of the list led, or says the same", f.Duplicates},
 		{"Shared", "Leads to several profiles and is left out; find them and request each deletion by itself", f.Shared},
-		{"Already requested", "Leads to a profile whose deletion is requested already", f.AlreadyRequested},
+		{"Already requested", "Leads to a profile whose deletion is requested already; if the list is not to be collected again, that is added to the request", f.AlreadyRequested},
 		{"Refused", "Cannot be read as an identifier", f.Refused},
 	}
 }

@@ -24,7 +24,7 @@ type Batch struct {
 	// RequestedBy is as in [Request].
 	RequestedBy string
 	RequestedAt time.Time
-	// UpdatedAt is when the last of its requests was made or ended.
+	// UpdatedAt is when it was asked for, or the last of its requests ended.
 	UpdatedAt time.Time
 
 	Requested int // identifiers that it was given

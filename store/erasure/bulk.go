@@ -6,7 +6,7 @@ import "time"
 const (
 	BulkSize  = 100 << 20 // bytes of a list, unpacked
 	BulkLines = 100_000   // lines of a list that a script sends in one call
-	ListLines = 5_000_000 // lines of any list: to check one takes some 40 bytes of memory a line
+	ListLines = 5_000_000 // lines of any list: to check one takes some 150 bytes of memory a line
 )
 
 // BulkLife is for how long a list waits to be confirmed, by the store's time.

@@ -52,6 +52,8 @@ func (l *ListReader) assign() error {
 	valueAt := -1
 	for i, name := range l.names {
 		switch name = strings.ToLower(name); {
+		case name == "key" && l.keyAt >= 0 || name == "value" && valueAt >= 0:
+			return refuse("Keep one of the columns called %s.", name)
 		case name == "key":
 			l.keyAt = i
 		case name == "value":

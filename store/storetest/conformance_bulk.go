@@ -3,6 +3,7 @@ package storetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -122,6 +123,7 @@ var bulks = behaviours{
 		must(t, d.ConfirmBulk(t.Context(), first, erasure.Terminal, 0))
 		must(t, d.QueueBulk(t.Context(), first))
 		d.list(t) // on its way
+		d.clock.Advance(time.Second)
 		second, err := d.list(t).Check(t.Context())
 		must(t, err)
 		script, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal})
@@ -171,14 +173,7 @@ var bulks = behaviours{
 		}
 	},
 	"several may queue one list": func(t *testing.T, d trial) {
-		const people = 4_100 // more than are queued in one commit
-		People(t, d.DB, people)
-		s, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal})
-		must(t, err)
-		for i := range 2 * people { // each of them twice, the second time in another chunk
-			must(t, s.Add(t.Context(), erasure.Line{N: i + 1, Asked: Identifiers("email", PersonEmail(i%people))[0]}))
-		}
-		id, _, err := s.Confirm(t.Context(), store.Once{})
+		id, _, err := d.everybodyTwice(t).Confirm(t.Context(), store.Once{})
 		must(t, err)
 		done := make(chan error)
 		for range 3 {
@@ -187,15 +182,43 @@ var bulks = behaviours{
 		for range 3 {
 			must(t, <-done)
 		}
-		if b := d.bulk(t, id, erasure.Done); b.Batch.Queued() != people || b.Batch.Matched != 2*people || b.Done != 2*people {
-			t.Errorf("the list is %+v, its batch %+v", b, b.Batch)
-		}
-		for i, r := range d.results(t, id) {
-			if want := []erasure.BatchOutcome{erasure.Queued, erasure.AlreadyRequested}[i/people]; r.Outcome != want || r.Line != i+1 {
-				t.Fatalf("result %d is %+v, not %s", i, r, want)
-			}
-		}
+		d.twice(t, id)
 	},
+	"a duplicate names the request of the line before, however far that is": func(t *testing.T, d trial) {
+		id := d.checked(t, d.everybodyTwice(t))
+		must(t, d.ConfirmBulk(t.Context(), id, erasure.Terminal, severalChunks))
+		must(t, d.QueueBulk(t.Context(), id))
+		d.twice(t, id)
+	},
+}
+
+// severalChunks is more lines than are queued in one commit.
+const severalChunks = 4_100
+
+func (d trial) everybodyTwice(t *testing.T) *store.Spool {
+	People(t, d.DB, severalChunks)
+	s, err := d.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.Terminal})
+	must(t, err)
+	for i := range 2 * severalChunks {
+		must(t, s.Add(t.Context(), erasure.Line{N: i + 1, Asked: Identifiers("email", PersonEmail(i%severalChunks))[0]}))
+	}
+	return s
+}
+
+func (d trial) twice(t *testing.T, id erasure.BatchID) {
+	if b := d.bulk(t, id, erasure.Done); b.Batch.Queued() != severalChunks || b.Batch.Matched != 2*severalChunks || b.Done != 2*severalChunks {
+		t.Errorf("the list is %+v, its batch %+v", b, b.Batch)
+	}
+	results := d.results(t, id)
+	for i, r := range results {
+		want := erasure.Queued
+		if i >= severalChunks {
+			want = erasure.AlreadyRequested
+		}
+		if r.Outcome != want || r.Line != i+1 || *r.Request != *results[i%severalChunks].Request {
+			t.Fatalf("result %d is %+v, not %s", i, r, want)
+		}
+	}
 }
 
 func (d trial) people(t *testing.T) {
