@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"github.com/go-json-experiment/json"
 
@@ -49,13 +51,9 @@ func (db *DB) CheckBulk(ctx context.Context, id erasure.BatchID) error {
 		if err != nil {
 			return err
 		}
-		var leads []byte
-		for _, l := range lines {
-			to, err := c.line(ctx, l)
-			if err != nil {
-				return err
-			}
-			leads = binary.AppendVarint(leads, to)
+		leads, err := c.chunk(ctx, lines)
+		if err != nil {
+			return err
 		}
 		done += len(lines)
 		if going, err := db.noteLeads(ctx, id, n, done, leads); err != nil || !going {
@@ -88,44 +86,56 @@ func (db *DB) noteLeads(ctx context.Context, id erasure.BatchID, n, done int, le
 	return going, err
 }
 
-// line counts a line and returns where it leads.
-func (c *bulkCheck) line(ctx context.Context, l erasure.Line) (int64, error) {
-	asked, err := c.db.checkLine(ctx, l)
-	if erasure.CodeOf(err) == erasure.CodeInvalid {
-		c.refuse(l.N, err)
-		return leadsRefused, nil
-	}
+// chunk counts lines, and returns where they lead as [unpackLeads] takes it.
+func (c *bulkCheck) chunk(ctx context.Context, lines []erasure.Line) (leads []byte, err error) {
+	asked, wrong, err := c.db.checkLines(ctx, lines)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	found, err := c.db.see(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range lines {
+		to := int64(leadsRefused)
+		if wrong[i] == nil {
+			to = c.line(asked[i], found[i])
+		} else {
+			c.refuse(l.N, wrong[i])
+		}
+		leads = binary.AppendVarint(leads, to)
+	}
+	return leads, nil
+}
+
+// line counts a line, and returns where it leads.
+func (c *bulkCheck) line(asked identifier, p seen) int64 {
 	said := binary.BigEndian.Uint64(asked.mac[:])
 	if _, again := c.said[said]; again {
 		c.found.Duplicates++
-		return leadsAgain, nil
+		return leadsAgain
 	}
 	c.said[said] = struct{}{}
-	p, matches, err := c.db.readTarget(ctx, asked)
-	switch {
-	case err != nil:
-		return 0, err
-	case matches == 0:
+	switch p.matches {
+	case 0:
 		c.found.NotFound++
-		return leadsNowhere, nil
-	case matches > 1:
+		return leadsNowhere
+	case 1:
+	default:
 		c.found.Shared++
-		return leadsToSeveral, nil
+		return leadsToSeveral
 	}
 	if _, again := c.profiles[p.id]; again {
 		c.found.Duplicates++
-		return leadsAgain, nil
+		return leadsAgain
 	}
 	c.profiles[p.id] = struct{}{}
 	if p.open != nil {
 		c.found.AlreadyRequested++
-		return leadsToOpen, nil
+		return leadsToOpen
 	}
 	c.found.Matched++
-	return p.id, nil
+	return p.id
 }
 
 func (c *bulkCheck) refuse(line int, err error) {
@@ -135,8 +145,35 @@ func (c *bulkCheck) refuse(line int, err error) {
 	}
 }
 
-// checkLine prepares the identifier of a line. Its error is an
-// [erasure.CodeInvalid] where nobody can be asked for by it.
+// unpackLeads reads what a check found of so many lines; nil where there was
+// none.
+func unpackLeads(b []byte, lines int) (leads []int64, err error) {
+	for len(b) > 0 {
+		to, size := binary.Varint(b)
+		if size <= 0 {
+			return nil, errors.New("it cannot be read")
+		}
+		leads, b = append(leads, to), b[size:]
+	}
+	if leads != nil && len(leads) != lines {
+		return nil, errors.New("it is not of as many lines")
+	}
+	return leads, nil
+}
+
+// checkLines prepares the identifiers of lines. wrong has an
+// [erasure.CodeInvalid] where nobody can be asked for by a line.
+func (db *DB) checkLines(ctx context.Context, lines []erasure.Line) (asked []identifier, wrong []error, err error) {
+	asked, wrong = make([]identifier, len(lines)), make([]error, len(lines))
+	for i, l := range lines {
+		asked[i], err = db.checkLine(ctx, l)
+		if wrong[i] = err; err != nil && erasure.CodeOf(err) != erasure.CodeInvalid {
+			return nil, nil, fmt.Errorf("line %d: %w", l.N, err)
+		}
+	}
+	return asked, wrong, nil
+}
+
 func (db *DB) checkLine(ctx context.Context, l erasure.Line) (identifier, error) {
 	if l.Refused != "" {
 		return identifier{}, erasure.Errorf(erasure.CodeInvalid, "%s", l.Refused)

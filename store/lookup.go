@@ -44,14 +44,18 @@ func (db *DB) normalised(ctx context.Context, id erasure.Identifier) (identifier
 
 // lookupQuery finds the live profiles of an identifier, oldest first, so many
 // at most.
-const lookupQuery = `SELECT ` + profileColumns + byIdentifier
+var lookupQuery = `SELECT ` + profileColumns + byIdentifier("$1", "$2", "$3")
 
 const profileColumns = `p.id, p.efface_id, p.table_, p.created_at`
 
-// CROSS JOIN keeps SQLite from beginning with profiles.
-const byIdentifier = ` FROM lookup l CROSS JOIN profiles p
-	WHERE l.key = $1 AND l.mac = $2 AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)
-	ORDER BY l.profile LIMIT $3`
+// byIdentifier takes the placeholders of an identifier key's number, of the
+// fingerprint, and of how many profiles. CROSS JOIN keeps SQLite from beginning
+// with profiles.
+func byIdentifier(key, mac, limit string) string {
+	return ` FROM lookup l CROSS JOIN profiles p
+	WHERE l.key = ` + key + ` AND l.mac = ` + mac + ` AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)
+	ORDER BY l.profile LIMIT ` + limit
+}
 
 // everyMatch is the limit of a look-up that has none.
 const everyMatch = math.MaxInt64

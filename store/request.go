@@ -274,6 +274,10 @@ func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by str
 	return r, t.insertRequests([]request{r})
 }
 
+// errTaken says that requests were not written, for there is another open one
+// of the same profile.
+var errTaken = errors.New("another request of the profile is open")
+
 // pendingRequest is a new request, and logs it. It is what a read of its row
 // would give, put together here: RETURNING makes SQLite open a table in memory
 // for each request.
@@ -317,8 +321,10 @@ func (t *tx) insertRequests(all []request) error {
 		if len(rs) > 1 {
 			query = insertRequestsQuery(len(rs))
 		}
-		if _, err := t.exec(query, values...); err != nil {
+		if n, err := t.exec(query, values...); err != nil {
 			return fmt.Errorf("writing %d requests: %w", len(rs), err)
+		} else if n < int64(len(rs)) {
+			return errTaken
 		}
 	}
 	return nil
@@ -328,7 +334,7 @@ var insertRequest = insertRequestsQuery(1)
 
 func insertRequestsQuery(n int) string {
 	return `INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, state, origin, actor_kind, actor_id,
-		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason) VALUES ` + tuples(n, 21)
+		reference, suppress, requested_at, cancel_before, due, identifiers, records, key_row, key_id, asked, reason) VALUES ` + tuples(n, 21) + ` ON CONFLICT DO NOTHING`
 }
 
 // RequestByProfile returns the newest request that was made for this User ID,

@@ -15,6 +15,9 @@ import (
 // Tx is a write of this package, for tests that write what no method does.
 type Tx = tx
 
+// Steers tells whether a statement makes look-ups stale.
+var Steers = steers
+
 // Exec runs a statement.
 func (t *tx) Exec(query string, args ...any) (int64, error) { return t.exec(query, args...) }
 
@@ -114,7 +117,7 @@ func (db *DB) Statements(t *testing.T, before func(c driver.Conn, query string) 
 	}
 	db.Together(t) // the loop is idle from here on
 	old := db.writes
-	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}, queue: make(chan *job, db.options.CommitLimit)}
+	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]statement{}, queue: make(chan *job, db.options.CommitLimit)}
 	db.writes = w
 	if err := old.close(); err != nil {
 		t.Fatal(err)
@@ -195,9 +198,9 @@ func (db *DB) QueueBulkAfter(ctx context.Context, id erasure.BatchID, between fu
 	if err != nil {
 		return err
 	}
-	c := db.prepareChunk(ctx, b, 0)
-	if c.err != nil {
-		return c.err
+	c, err := db.prepareChunk(ctx, b, 0)
+	if err != nil {
+		return err
 	}
 	between()
 	_, err = db.queueChunk(ctx, id, each, c)

@@ -121,12 +121,54 @@ func TestAListAsksForWhomItLeadsToWhenItIsQueued(t *testing.T) {
 				}))
 				return r
 			}
-			queue(name+" first", func() {}) // from here on other programs' commits are known
 			r := queue(name, func() { storetest.Identify(t, by, "crm", "user_id", name, "fbp", name) })
 			if r.Identifiers != 2 {
 				t.Errorf("it was asked for with %d identifiers", r.Identifiers)
 			}
 		})
+	}
+}
+
+// A request made meanwhile leaves a look-up as it was, but must not be doubled.
+func TestAListAndARequestForOnePerson(t *testing.T) {
+	db := storetest.Open(t)
+	identifyAll(t, db, "u1", "u2")
+	id, _, err := spool(t, db, "user_id", "u1", "user_id", "u2").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	var single erasure.Request
+	must(t, db.QueueBulkAfter(t.Context(), id, func() {
+		single, _, err = db.RequestErasure(t.Context(), erasure.NewRequest{
+			Asked: storetest.Identifiers("user_id", "u2")[0], Origin: erasure.API, Actor: erasure.System})
+		must(t, err)
+	}))
+	var results []erasure.LineResult
+	must(t, db.BulkResults(t.Context(), id, func(r erasure.LineResult) error {
+		results = append(results, r)
+		return nil
+	}))
+	if len(results) != 2 || results[0].Outcome != erasure.Queued || results[1].Outcome != erasure.AlreadyRequested || *results[1].Request != single.ID {
+		t.Errorf("the lines led to %+v, and the single request is %s", results, single.ID)
+	}
+}
+
+// A list is queued half as fast while its look-ups go stale.
+func TestWhatMakesALookUpStale(t *testing.T) {
+	for query, want := range map[string]bool{
+		`INSERT INTO lookup (key, mac, profile) VALUES ($1, $2, $3)`:   true,
+		`INSERT INTO claimed (profile) VALUES ($1)`:                    true,
+		`UPDATE profiles SET leads_to = $1 WHERE id = $2`:              true,
+		`DELETE FROM fragments WHERE id = $1`:                          true,
+		`UPDATE requests SET state = 'cancelled' WHERE id = $1`:        true,
+		"DELETE FROM\n\trequests WHERE id = $1":                        true,
+		`WITH gone (id) AS (VALUES (1)) DELETE FROM claimed`:           true,
+		`INSERT INTO requests (id) VALUES ($1) ON CONFLICT DO NOTHING`: false,
+		`INSERT INTO request_counts (state, requests) VALUES ($1, $2)`: false,
+		`INSERT INTO log_entries (content) VALUES ($1)`:                false,
+		`UPDATE sessions SET seen = $1 WHERE id = $2`:                  false,
+	} {
+		if got := store.Steers(query); got != want {
+			t.Errorf("%s: %v", query, got)
+		}
 	}
 }
 

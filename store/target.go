@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 
@@ -101,27 +100,6 @@ func (t *tx) countMatches(id identifier) (n int, err error) {
 const matchesQuery = `SELECT COUNT(*) FROM lookup l
 	WHERE l.key = $1 AND l.mac = $2 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile)`
 
-const (
-	targetByIdentifierQuery = `SELECT ` + targetColumns + byIdentifier
-	targetByUserIDQuery     = `SELECT ` + targetColumns + byUserID
-)
+const targetByUserIDQuery = `SELECT ` + targetColumns + byUserID
 
-// readTarget is targetByIdentifier outside a write. It counts two matches at
-// most, which is enough to know that an identifier is shared.
-func (db *DB) readTarget(ctx context.Context, id identifier) (p target, matches int, err error) {
-	query, args := targetByIdentifierQuery, []any{id.number, id.mac[:], 2}
-	if id.key == effaceIDKey {
-		query, args = targetByUserIDQuery, []any{uuidBytes(id.value)}
-	}
-	rows, err := db.reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return p, 0, err
-	}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		if p, err = scanTarget(scan); p.table == id.table {
-			matches++
-		}
-		return err
-	})
-	return p, matches, err
-}
+var targetByIdentifierQuery = `SELECT ` + targetColumns + byIdentifier("$1", "$2", "$3")

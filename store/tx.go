@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,8 +24,9 @@ type tx struct {
 	opened  map[seal.Ref]seal.Key // keys read in this transaction
 	callers map[uuid.UUID]string  // names of API keys that stand in this transaction
 	wrote   bool                  // whether the job under way may have changed rows
-	adding  bool                  // whether those are requests of a list and no more
-	changed bool                  // whether a job before it changed any that are not
+	steered bool                  // whether it may have changed what a look-up gives
+	changed bool                  // whether a job before it did
+	looked  bool                  // whether other programs' commits were looked for
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be
 	// committed on its own.
@@ -40,28 +40,13 @@ func newTx(w *writer) *tx {
 
 // mark is what [tx.reset] takes, when the next job begins.
 func (t *tx) mark() int {
-	t.wrote, t.adding = false, false
+	t.wrote, t.steered = false, false
 	return len(t.entries)
 }
 
 func (t *tx) reset(mark int) {
 	t.entries = t.entries[:mark]
 	t.err = nil
-}
-
-// unchangedSince reports whether what was read at a version of the store is as
-// it was, but for open requests that lists have added: so a read may be made
-// outside the transaction.
-func (t *tx) unchangedSince(version int64) (bool, error) {
-	var others int64
-	if err := t.row(otherWritersQuery).Scan(&others); err != nil {
-		return false, err
-	}
-	if others != t.w.others {
-		t.w.others = others
-		t.w.version.Add(1)
-	}
-	return !t.changed && t.w.version.Load() == version, nil
 }
 
 // finish numbers and writes the log entries, after the last job and
@@ -153,12 +138,12 @@ func eachRow(rows *sql.Rows, fn func(scan func(...any) error) error) error {
 	return errors.Join(rows.Err(), rows.Close())
 }
 
-func (t *tx) prepare(query string) (*sql.Stmt, error) {
+func (t *tx) prepare(query string) (statement, error) {
 	if t.err != nil {
-		return nil, t.err
+		return statement{}, t.err
 	}
-	t.wrote = t.wrote || !strings.HasPrefix(query, "SELECT ")
 	s, err := t.w.prepare(query)
+	t.wrote, t.steered = t.wrote || !s.reads, t.steered || s.steers
 	return s, t.fail(err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -17,7 +18,7 @@ type writer struct {
 	db    *DB
 	pool  *sql.DB
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]statement
 
 	version atomic.Int64 // see [tx.unchangedSince]
 	others  int64        // the last data_version
@@ -57,10 +58,14 @@ func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &writer{
-		db: db, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{},
+	w := &writer{
+		db: db, pool: pool, conn: conn, stmts: map[string]statement{},
 		queue: make(chan *job, db.options.CommitLimit),
-	}, nil
+	}
+	if err := conn.QueryRowContext(ctx, otherWritersQuery).Scan(&w.others); err != nil {
+		return nil, errors.Join(err, conn.Close(), pool.Close())
+	}
+	return w, nil
 }
 
 // alone runs a write before the loop has started.
@@ -153,7 +158,7 @@ func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error))
 		spoilt = spoilt || left
 		if group[i].err == nil {
 			kept++
-			t.changed = t.changed || t.wrote && !t.adding
+			t.changed = t.changed || t.steered
 		}
 	}
 	if err == nil && kept == 0 {
@@ -262,14 +267,16 @@ func (w *writer) statement(query string) error {
 	return err
 }
 
-func (w *writer) prepare(query string) (*sql.Stmt, error) {
+func (w *writer) prepare(query string) (statement, error) {
 	if s, ok := w.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := w.conn.PrepareContext(context.Background(), query)
+	stmt, err := w.conn.PrepareContext(context.Background(), query)
 	if err != nil {
-		return nil, err
+		return statement{}, err
 	}
+	reads := strings.HasPrefix(query, "SELECT ")
+	s := statement{Stmt: stmt, reads: reads, steers: !reads && steers(query)}
 	w.stmts[query] = s
 	return s, nil
 }

@@ -66,6 +66,7 @@ func DSN(path string, o DSNOptions) string {
 		"_secure_delete": {"ON"},
 		"_busy_timeout":  {strconv.FormatInt(o.BusyTimeout.Milliseconds(), 10)},
 		"_txlock":        {"immediate"}, // a deferred one can't wait when it turns into a writer
+		"_mutex":         {"no"},        // database/sql lets one goroutine at a time use a connection
 	}
 	if o.QueryOnly {
 		q.Set("_query_only", "1")
