@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,6 +53,7 @@ func (r *BulkRunner) Run(ctx context.Context) {
 func (r *BulkRunner) run(ctx context.Context, stage erasure.Stage, wake <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	again := time.Second
 	for {
 		select {
 		case <-ctx.Done():
@@ -59,21 +61,25 @@ func (r *BulkRunner) run(ctx context.Context, stage erasure.Stage, wake <-chan s
 		case <-timer.C:
 		case <-wake:
 		}
-		timer.Reset(r.round(ctx, stage))
+		if r.round(ctx, stage) {
+			timer.Reset(idle)
+			again = time.Second
+		} else {
+			timer.Reset(again)
+			again = min(2*again, time.Minute) // a disk that is full fills the log too
+		}
 	}
 }
 
-// round does all that there is to do, and returns when to look again.
-func (r *BulkRunner) round(ctx context.Context, stage erasure.Stage) time.Duration {
+// round does all that there is to do. done is false where some of it is to be
+// tried again.
+func (r *BulkRunner) round(ctx context.Context, stage erasure.Stage) (done bool) {
 	done, err := r.Work(ctx, stage)
 	if ctx.Err() == nil && err != nil {
 		r.log.Error("reading which lists are unfinished", "error", err)
 	}
 	busy := stage == erasure.Queueing && r.destroyEnded(ctx)
-	if err != nil || busy || !done {
-		return time.Second
-	}
-	return idle
+	return err == nil && done && !busy
 }
 
 // destroyEnded destroys what is left of lists that have ended. It reports busy
@@ -103,7 +109,8 @@ func (r *BulkRunner) Work(ctx context.Context, stage erasure.Stage) (done bool, 
 		case ctx.Err() != nil:
 			return false, nil
 		case err != nil && erasure.CodeOf(err) != erasure.CodeNotFound: // given up meanwhile
-			r.log.Error("a list waits", "batch", list.ID, "stage", list.Stage, "error", err)
+			err = errors.Join(err, r.db.NoteBulkFailure(ctx, list.ID))
+			r.log.Error("a list waits", "batch", list.ID, "stage", list.Stage, "failed", list.Attempts+1, "error", err)
 			done = false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -84,7 +85,8 @@ func TestAListIsCheckedAndQueuedWhenTheRunnerIsWoken(t *testing.T) {
 
 func TestAListThatFailsHoldsUpNoOtherAndIsLoggedWithoutData(t *testing.T) {
 	dir := t.TempDir()
-	db := storetest.Open(t, storetest.InDir(dir))
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.InDir(dir), storetest.WithClock(clock))
 	storetest.Identify(t, db, "shop", "user_id", "ann@example.com")
 	broken, whole := listOf(t, db, "ann@example.com"), listOf(t, db, "ann@example.com")
 	if _, err := storetest.Raw(t, dir).Exec(`UPDATE spooled SET sealed = x'00' WHERE batch = $1`, broken[:]); err != nil {
@@ -99,6 +101,16 @@ func TestAListThatFailsHoldsUpNoOtherAndIsLoggedWithoutData(t *testing.T) {
 	until(t, db, whole, erasure.Checked)
 	if text := log.String(); strings.Count(text, "a list waits") != 1 || !strings.Contains(text, broken.String()) || strings.Contains(text, "ann") {
 		t.Errorf("the log says %s", text)
+	}
+	if list := until(t, db, broken, erasure.Checking); list.Attempts != 1 {
+		t.Errorf("%d tries are noted", list.Attempts)
+	}
+	if done, err := r.Work(t.Context(), erasure.Checking); !done || err != nil || strings.Count(log.String(), "a list waits") != 1 {
+		t.Errorf("it was tried again at once: %v, %v\n%s", done, err, log.String())
+	}
+	clock.Advance(time.Second)
+	if done, err := r.Work(t.Context(), erasure.Checking); done || err != nil || !strings.Contains(log.String(), "failed=2") {
+		t.Errorf("it was not tried again: %v, %v\n%s", done, err, log.String())
 	}
 }
 

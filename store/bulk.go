@@ -21,13 +21,13 @@ type bulk struct {
 	erasure.Bulk
 	origin  erasure.Origin
 	reason  []byte
-	expires int64
+	expires int64 // store time, at which it is destroyed; once it is done, its results
 	chunks  int
 	next    int
 	key     *seal.Ref // nil once destroyed
 }
 
-const bulkColumns = `batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, expires, lines, chunks, next, done, found, key_row, key_id`
+const bulkColumns = `batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, expires, lines, chunks, next, done, found, attempts, key_row, key_id`
 
 func scanBulk(scan func(...any) error, hb erasure.Heartbeat, now time.Time) (b bulk, err error) {
 	var stage, origin, actor string
@@ -35,12 +35,12 @@ func scanBulk(scan func(...any) error, hb erasure.Heartbeat, now time.Time) (b b
 	var keyRow sql.NullInt64
 	var keyID *[16]byte
 	err = scan(scan16(&b.ID), &stage, &origin, &actor, scan16(&b.Actor.ID), &b.Reference, &b.Suppress, &b.reason, scanTime(&b.SentAt),
-		&b.expires, &b.Lines, &b.chunks, &b.next, &b.Done, &found, &keyRow, scanNull16(&keyID))
+		&b.expires, &b.Lines, &b.chunks, &b.next, &b.Done, &found, &b.Attempts, &keyRow, scanNull16(&keyID))
 	if err != nil {
 		return b, err
 	}
 	b.Stage, b.origin, b.Actor.Kind = erasure.Stage(stage), erasure.Origin(origin), erasure.ActorKind(actor)
-	if b.expires > 0 {
+	if b.expires > 0 && b.Stage != erasure.Done {
 		b.Expires = now.Add(time.Duration(b.expires-hb.Store) * time.Millisecond)
 	}
 	if keyRow.Valid && keyID != nil {
@@ -101,7 +101,7 @@ func (db *DB) ConfirmBulk(ctx context.Context, id erasure.BatchID, actor erasure
 		case b.Found.Matched != profiles:
 			return erasure.Errorf(erasure.CodeConflict, "Type the number of profiles that this list asks for, as it stands above.").In("confirm")
 		}
-		_, err = t.exec(`UPDATE spools SET stage = $1, expires = 0, next = 0, done = 0, actor_kind = $2, actor_id = $3 WHERE batch = $4`,
+		_, err = t.exec(`UPDATE spools SET stage = $1, expires = 0, next = 0, done = 0, attempts = 0, actor_kind = $2, actor_id = $3 WHERE batch = $4`,
 			string(erasure.Queueing), string(actor.Kind), actor.ID[:], id[:])
 		if err != nil {
 			return err
@@ -133,10 +133,25 @@ func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure
 	return err
 }
 
-// UnfinishedBulks lists the lists that are to be checked or queued and that
-// nobody is queueing by this DB.
+// NoteBulkFailure notes that checking or queueing a list failed, so that it is
+// tried again later each time: after a second first, after ten minutes at most.
+func (db *DB) NoteBulkFailure(ctx context.Context, id erasure.BatchID) error {
+	return db.write(ctx, func(t *tx) error {
+		b, err := t.bulk(id)
+		if err != nil {
+			return err
+		}
+		tries := b.Attempts + 1
+		_, err = t.exec(`UPDATE spools SET attempts = $1, retry = $2 WHERE batch = $3`, tries, t.hb.Store+backoff(tries).Milliseconds(), id[:])
+		return err
+	})
+}
+
+// UnfinishedBulks lists the lists that are to be checked or queued by now and
+// that nobody is queueing by this DB.
 func (db *DB) UnfinishedBulks(ctx context.Context) ([]erasure.Bulk, error) {
-	bulks, err := db.bulks(ctx, `stage IN ('checking', 'queueing') ORDER BY batch`)
+	_, hb := db.now()
+	bulks, err := db.bulks(ctx, `key_id IS NOT NULL AND stage IN ('checking', 'queueing') AND retry <= $1 ORDER BY batch`, hb.Store)
 	return slices.DeleteFunc(bulks, func(b erasure.Bulk) bool {
 		_, taken := db.queueing.Load(b.ID)
 		return taken

@@ -65,7 +65,7 @@ func (db *DB) CheckBulk(ctx context.Context, id erasure.BatchID) error {
 		return err
 	}
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE spools SET stage = $1, found = $2 WHERE batch = $3 AND stage = $4`,
+		_, err := t.exec(`UPDATE spools SET stage = $1, found = $2, attempts = 0 WHERE batch = $3 AND stage = $4`,
 			string(erasure.Checked), string(found), id[:], string(erasure.Checking))
 		return err
 	})

@@ -63,7 +63,8 @@ func (db *DB) queueChunks(ctx context.Context, b bulk) error {
 		}
 	}
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2 AND stage = $3`, string(erasure.Done), b.ID[:], string(erasure.Queueing))
+		_, err := t.exec(`UPDATE spools SET stage = $1, expires = $2 WHERE batch = $3 AND stage = $4`,
+			string(erasure.Done), t.hb.Store+bulkResultsLife.Milliseconds(), b.ID[:], string(erasure.Queueing))
 		return err
 	})
 }
@@ -158,7 +159,7 @@ func (t *tx) queueChunk(id erasure.BatchID, each erasure.NewRequest, c prepared,
 	if _, err := t.exec(`UPDATE batches SET matched = matched + $1 WHERE id = $2`, matched, id[:]); err != nil {
 		return false, err
 	}
-	_, err = t.exec(`UPDATE spools SET next = next + 1, done = done + $1 WHERE batch = $2`, len(c.lines), id[:])
+	_, err = t.exec(`UPDATE spools SET next = next + 1, done = done + $1, attempts = 0 WHERE batch = $2`, len(c.lines), id[:])
 	return true, err
 }
 

@@ -39,8 +39,9 @@ type Spool struct {
 	ended  bool
 }
 
-// OpenSpool begins a list. It must be ended by Check, Confirm or Discard; one
-// that a crash leaves open is destroyed at the next start.
+// OpenSpool begins a list. It must be ended by Check, Confirm or Discard within
+// [erasure.BulkLife]; one that a crash leaves open is destroyed at the next
+// start.
 func (db *DB) OpenSpool(ctx context.Context, n erasure.NewBulk) (*Spool, error) {
 	if err := checkWords(n.Reason, n.Reference); err != nil {
 		return nil, err
@@ -59,9 +60,10 @@ func (db *DB) OpenSpool(ctx context.Context, n erasure.NewBulk) (*Spool, error) 
 			return err
 		}
 		s.id = erasure.NewBatchID(t.now)
-		_, err := t.exec(`INSERT INTO spools (batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, key_row, key_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, s.id[:], string(erasure.Receiving), string(n.Origin),
-			string(n.Actor.Kind), n.Actor.ID[:], n.Reference, n.Suppress, reason, t.now.UnixMilli(), k.Ref.Row, k.Ref.ID[:])
+		_, err := t.exec(`INSERT INTO spools (batch, stage, origin, actor_kind, actor_id, reference, suppress, reason, sent_at, expires, key_row, key_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, s.id[:], string(erasure.Receiving), string(n.Origin),
+			string(n.Actor.Kind), n.Actor.ID[:], n.Reference, n.Suppress, reason, t.now.UnixMilli(),
+			t.hb.Store+erasure.BulkLife.Milliseconds(), k.Ref.Row, k.Ref.ID[:])
 		return err
 	})
 	return s, err
@@ -228,12 +230,13 @@ func (db *DB) endBrokenSpools(ctx context.Context) error {
 // keyring's log still holds a key; then it is to be called again.
 func (db *DB) DestroySpools(ctx context.Context) (busy bool, err error) {
 	_, hb := db.now()
-	ids, err := db.spoolsWhere(ctx, `key_id IS NOT NULL AND (stage IN ('done', 'discarded') OR stage IN ('checking', 'checked') AND expires <= $1)`, hb.Passed())
+	ids, err := db.spoolsWhere(ctx, `key_id IS NOT NULL AND stage IN ('done', 'discarded', 'receiving', 'checking', 'checked')
+		AND (stage IN ('done', 'discarded') OR expires <= $1)`, hb.Passed())
 	if err != nil || len(ids) == 0 {
 		return false, err
 	}
 	err = db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE stage IN ('checking', 'checked') AND expires <= $2`, string(discarded), t.hb.Passed())
+		_, err := t.exec(`UPDATE spools SET stage = $1 WHERE key_id IS NOT NULL AND stage IN ('receiving', 'checking', 'checked') AND expires <= $2`, string(discarded), t.hb.Passed())
 		return err
 	})
 	errs := []error{err}

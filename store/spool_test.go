@@ -3,6 +3,7 @@ package store_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -42,6 +43,12 @@ func TestAListLeavesNoKeyAndNoLine(t *testing.T) {
 			_, err = db.DestroySpools(t.Context())
 			must(t, err)
 		}},
+		"received for too long": {end: func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+			spool(t, db, "user_id", "u1")
+			clock.Advance(erasure.BulkLife)
+			_, err := db.DestroySpools(t.Context())
+			must(t, err)
+		}},
 		"queued": {spools: 1, end: func(t *testing.T, db *store.DB, _ *storetest.Clock) {
 			id, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
 			must(t, err)
@@ -56,6 +63,35 @@ func TestAListLeavesNoKeyAndNoLine(t *testing.T) {
 			c.end(t, db, clock)
 			checkNoLines(t, db, dir, c.spools)
 		})
+	}
+}
+
+// What became of the lines is kept as long as the log at least; of the batch it
+// is kept after that too.
+func TestTheResultsOfAListAreKeptAsLongAsTheLog(t *testing.T) {
+	dir, clock := filepath.Join(t.TempDir(), "data"), storetest.NewClock()
+	db := storetest.Open(t, storetest.InDir(dir), storetest.WithClock(clock))
+	identifyAll(t, db, "u1")
+	id, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	must(t, db.QueueBulk(t.Context(), id))
+	results := func() (n int) {
+		_, err := db.Sweep(t.Context(), store.SweepOptions{})
+		must(t, err)
+		must(t, storetest.Raw(t, dir).QueryRow(`SELECT (SELECT COUNT(*) FROM spools) + (SELECT COUNT(*) FROM bulk_results)`).Scan(&n))
+		return n
+	}
+	clock.Advance(store.LogRetention - time.Second)
+	if n := results(); n != 2 {
+		t.Errorf("%d rows a second before", n)
+	}
+	clock.Advance(time.Second)
+	if n := results(); n != 0 {
+		t.Errorf("%d rows afterwards", n)
+	}
+	batch, err := db.Batch(t.Context(), id)
+	if must(t, err); batch.Matched != 1 {
+		t.Errorf("the batch is %+v", batch)
 	}
 }
 

@@ -35,12 +35,15 @@ func (o *SweepOptions) fill() {
 	o.KeepLog = max(o.KeepLog, LogRetention)
 }
 
+// bulkResultsLife is for how long it is kept what became of each line of a list.
+const bulkResultsLife = LogRetention
+
 // Swept says what a sweep took.
 type Swept struct {
 	Keys     int // destroyed because nothing named them
 	Requests int // cancelled ones whose key was destroyed
 	Entries  int // of the log, whose hashes stay
-	Expired  int // suppressions and answers kept for repeats
+	Expired  int // suppressions, answers kept for repeats, and results of lists
 	// Busy says that overwritten keys wait for an open reader of the keyring's
 	// log. The sweep is not done then, and is to be called again soon.
 	Busy bool
@@ -106,15 +109,22 @@ func (db *DB) Sweep(ctx context.Context, o SweepOptions) (s Swept, err error) {
 	return s, nil
 }
 
-// sweepExpired deletes suppressions and kept answers whose time has passed.
+// sweepExpired deletes suppressions, kept answers and results of lists whose
+// time has passed.
 func (db *DB) sweepExpired(ctx context.Context, _ SweepOptions, s *Swept) error {
-	for _, query := range []string{
-		`DELETE FROM suppressions WHERE mac IN (SELECT mac FROM suppressions WHERE expires <= $1 LIMIT $2)`,
-		`DELETE FROM idempotency WHERE digest IN (SELECT digest FROM idempotency WHERE expires <= $1 LIMIT $2)`,
+	for _, over := range []struct {
+		query string
+		step  int64 // rows in a commit
+	}{
+		{`DELETE FROM suppressions WHERE mac IN (SELECT mac FROM suppressions WHERE expires <= $1 LIMIT $2)`, sweepStep},
+		{`DELETE FROM idempotency WHERE digest IN (SELECT digest FROM idempotency WHERE expires <= $1 LIMIT $2)`, sweepStep},
+		{`DELETE FROM bulk_results WHERE (batch, n) IN (SELECT r.batch, r.n FROM spools s JOIN bulk_results r ON r.batch = s.batch
+			WHERE s.stage = 'done' AND s.expires <= $1 LIMIT $2)`, 20}, // some hundred kilobytes each
+		{`DELETE FROM spools WHERE batch IN (SELECT batch FROM spools WHERE stage = 'done' AND key_id IS NULL AND expires <= $1 LIMIT $2)`, sweepStep},
 	} {
-		for n := int64(sweepStep); n == sweepStep; {
+		for n := over.step; n == over.step; {
 			err := db.write(ctx, func(t *tx) (err error) {
-				n, err = t.exec(query, t.hb.Passed(), sweepStep)
+				n, err = t.exec(over.query, t.hb.Passed(), over.step)
 				return err
 			})
 			if err != nil {

@@ -70,6 +70,8 @@ type Bulk struct {
 	SentAt    time.Time
 	Expires   time.Time // by when it is to be confirmed; zero once it is
 
+	Attempts int // of the present stage that failed, one after the other
+
 	Lines int // in the list
 	Done  int // of them, how many the present stage has been through
 	// Found is what looking its lines up came to. It is complete from
