@@ -47,16 +47,21 @@ func (db *DB) CheckBulk(ctx context.Context, id erasure.BatchID) error {
 	c := bulkCheck{db: db, said: map[uint64]struct{}{}, profiles: map[int64]struct{}{}}
 	done := 0
 	for n := range b.chunks {
-		lines, _, err := db.chunk(ctx, k, id, n)
-		if err != nil {
+		going := false
+		err := db.inTurn(ctx, func() error {
+			lines, _, err := db.chunk(ctx, k, id, n)
+			if err != nil {
+				return err
+			}
+			leads, err := c.chunk(ctx, lines)
+			if err != nil {
+				return err
+			}
+			done += len(lines)
+			going, err = db.noteLeads(ctx, id, n, done, leads)
 			return err
-		}
-		leads, err := c.chunk(ctx, lines)
-		if err != nil {
-			return err
-		}
-		done += len(lines)
-		if going, err := db.noteLeads(ctx, id, n, done, leads); err != nil || !going {
+		})
+		if err != nil || !going {
 			return err
 		}
 	}

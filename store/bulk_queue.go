@@ -53,11 +53,14 @@ func (db *DB) queueChunks(ctx context.Context, b bulk) error {
 		return err
 	}
 	for n := b.next; n < b.chunks; n++ {
-		c, err := db.prepareChunk(ctx, b, n)
-		if err != nil {
+		going := false
+		err := db.inTurn(ctx, func() error {
+			c, err := db.prepareChunk(ctx, b, n)
+			if err == nil {
+				going, err = db.queueChunk(ctx, b.ID, each, c)
+			}
 			return err
-		}
-		going, err := db.queueChunk(ctx, b.ID, each, c)
+		})
 		if err != nil || !going {
 			return err
 		}
@@ -67,6 +70,19 @@ func (db *DB) queueChunks(ctx context.Context, b bulk) error {
 			string(erasure.Done), t.hb.Store+bulkResultsLife.Milliseconds(), b.ID[:], string(erasure.Queueing))
 		return err
 	})
+}
+
+// inTurn works on a chunk of a list when it is its turn. Lists take turns, so
+// that however many there are, they keep one core busy and others wait for the
+// commit of one chunk.
+func (db *DB) inTurn(ctx context.Context, work func() error) error {
+	select {
+	case db.bulkTurn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-db.bulkTurn }()
+	return work()
 }
 
 // eachOf is what all requests of a list have in common.

@@ -97,7 +97,8 @@ type DB struct {
 
 	waiting waiting
 
-	queueing sync.Map // erasure.BatchID of the lists that are being queued
+	queueing sync.Map      // erasure.BatchID of the lists that are being queued
+	bulkTurn chan struct{} // holds one while a chunk of a list is worked on
 
 	beat  sync.Mutex
 	since erasure.Heartbeat // what the store's time is reckoned from
@@ -111,7 +112,7 @@ func (db *DB) Options() Options { return db.options }
 // none. What stops it is an [erasure.Error] whose sentence says what to do.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	o.fill()
-	db := &DB{options: o, log: o.Logger}
+	db := &DB{options: o, bulkTurn: make(chan struct{}, 1), log: o.Logger}
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(openError(o, err), db.Close())
 	}

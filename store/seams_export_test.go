@@ -207,5 +207,11 @@ func (db *DB) QueueBulkAfter(ctx context.Context, id erasure.BatchID, between fu
 	return err
 }
 
+// HoldTurn keeps every list waiting for its turn.
+func (db *DB) HoldTurn() (release func()) {
+	db.bulkTurn <- struct{}{}
+	return func() { <-db.bulkTurn }
+}
+
 // Pretend lets a spool have taken so many lines.
 func (s *Spool) Pretend(lines int) { s.lines = lines }

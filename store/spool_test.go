@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -205,6 +207,35 @@ func TestWhatMakesALookUpStale(t *testing.T) {
 		if got := store.Steers(query); got != want {
 			t.Errorf("%s: %v", query, got)
 		}
+	}
+}
+
+// One list at a time is worked on, and one that waits for its turn can be
+// broken off.
+func TestListsTakeTurns(t *testing.T) {
+	db := storetest.Open(t)
+	identifyAll(t, db, "u1")
+	checked, err := spool(t, db, "user_id", "u1").Check(t.Context())
+	must(t, err)
+	queued, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	release := db.HoldTurn()
+	for what, work := range map[string]func(context.Context) error{
+		"checked": func(ctx context.Context) error { return db.CheckBulk(ctx, checked) },
+		"queued":  func(ctx context.Context) error { return db.QueueBulk(ctx, queued) },
+	} {
+		ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond) // many times what the work takes
+		if err := work(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a list was %s out of turn: %v", what, err)
+		}
+		stop()
+	}
+	release()
+	must(t, db.CheckBulk(t.Context(), checked))
+	must(t, db.QueueBulk(t.Context(), queued))
+	batch, err := db.Batch(t.Context(), queued)
+	if must(t, err); batch.Queued() != 1 {
+		t.Errorf("the batch is %+v", batch)
 	}
 }
 
