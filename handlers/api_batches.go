@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -123,12 +124,10 @@ func (o *resultWriter) add(l erasure.LineResult) error {
 	return nil
 }
 
-var errNoBatch = erasure.Errorf(erasure.CodeNotFound, "There is no batch with this id.")
-
 func (s *Server) readBatch(w http.ResponseWriter, r *http.Request, _ erasure.APIKey) error {
 	id, ok := erasure.ParseBatchID(r.PathValue("id"))
 	if !ok {
-		return errNoBatch
+		return store.ErrNoBatch
 	}
 	found, err := s.db.Batch(r.Context(), id)
 	if err != nil {
@@ -144,7 +143,7 @@ func (s *Server) cancelBatch(w http.ResponseWriter, r *http.Request, key erasure
 	}
 	id, ok := erasure.ParseBatchID(r.PathValue("id"))
 	if !ok {
-		return errNoBatch
+		return store.ErrNoBatch
 	}
 	mark, err := once(r, body)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -87,12 +88,10 @@ func (s *Server) createDeletion(w http.ResponseWriter, r *http.Request, key eras
 	return writeJSON(w, http.StatusAccepted, deletionOf(made))
 }
 
-var errNoDeletion = erasure.Errorf(erasure.CodeNotFound, "There is no deletion request with this id.")
-
 func (s *Server) readDeletion(w http.ResponseWriter, r *http.Request, _ erasure.APIKey) error {
 	id, ok := erasure.ParseRequestID(r.PathValue("id"))
 	if !ok {
-		return errNoDeletion
+		return store.ErrNoRequest
 	}
 	found, err := s.db.Request(r.Context(), id)
 	if err != nil {
@@ -108,7 +107,7 @@ func (s *Server) cancelDeletion(w http.ResponseWriter, r *http.Request, key eras
 	}
 	id, ok := erasure.ParseRequestID(r.PathValue("id"))
 	if !ok {
-		return errNoDeletion
+		return store.ErrNoRequest
 	}
 	mark, err := once(r, body)
 	if err != nil {

@@ -241,7 +241,8 @@ func (db *DB) RequestMatches(ctx context.Context, n erasure.NewRequest) (rs []er
 	return rs, b, err
 }
 
-var errNoBatch = erasure.Errorf(erasure.CodeNotFound, "There is no batch with this id.")
+// ErrNoBatch is what reading or cancelling a batch gives where there is none.
+var ErrNoBatch = erasure.Errorf(erasure.CodeNotFound, "There is no batch with this id.")
 
 const batchColumns = `b.id, b.origin, b.actor_kind, b.actor_id,
 	COALESCE((SELECT o.email FROM operators o WHERE b.actor_kind = 'operator' AND o.id = b.actor_id),
@@ -254,7 +255,7 @@ func (db *DB) Batch(ctx context.Context, id erasure.BatchID) (b erasure.Batch, e
 	err = db.reads.QueryRowContext(ctx, `SELECT `+batchColumns+` FROM batches b WHERE b.id = $1`, id[:]).
 		Scan(scan16(&b.ID), &origin, &actor, scan16(&b.Actor.ID), &b.RequestedBy, &b.Reference, scanTime(&b.RequestedAt), &b.Requested, &b.Matched)
 	if errors.Is(err, sql.ErrNoRows) {
-		return b, errNoBatch
+		return b, ErrNoBatch
 	}
 	if err != nil {
 		return b, err

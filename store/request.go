@@ -63,7 +63,8 @@ func (r *request) reckon(hb erasure.Heartbeat) {
 // cancel's SQL compare due with the same [erasure.Heartbeat.Passed].
 func passed(due int64, hb erasure.Heartbeat) bool { return due <= hb.Passed() }
 
-var errNoRequest = erasure.Errorf(erasure.CodeNotFound, "There is no deletion request with this id.")
+// ErrNoRequest is what reading or changing a request gives where there is none.
+var ErrNoRequest = erasure.Errorf(erasure.CodeNotFound, "There is no deletion request with this id.")
 
 // Request reads a request without what is sealed of it.
 func (db *DB) Request(ctx context.Context, id erasure.RequestID) (erasure.Request, error) {
@@ -75,7 +76,7 @@ func (db *DB) readRequest(ctx context.Context, id erasure.RequestID) (request, e
 	_, hb := db.now()
 	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, errNoRequest
+		return r, ErrNoRequest
 	}
 	return r, err
 }
@@ -157,7 +158,7 @@ func (t *tx) openRequest(p profile) (request, error) {
 func (t *tx) request(id erasure.RequestID) (request, error) {
 	r, err := scanRequest(t.row(`SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, t.hb)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, errNoRequest
+		return r, ErrNoRequest
 	}
 	return r, err
 }
@@ -344,7 +345,7 @@ func (db *DB) RequestByProfile(ctx context.Context, id uuid.UUID) (erasure.Reque
 	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+`
 		WHERE r.efface_id = $1 ORDER BY r.id DESC LIMIT 1`, id[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r.Request, errNoRequest
+		return r.Request, ErrNoRequest
 	}
 	return r.Request, err
 }

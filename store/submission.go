@@ -91,7 +91,7 @@ func (db *DB) Submission(ctx context.Context, id string) (erasure.Submission, er
 	if r, ok := erasure.ParseRequestID(id); ok {
 		return db.submission(ctx, r, false)
 	}
-	return erasure.Submission{}, errNoRequest
+	return erasure.Submission{}, ErrNoRequest
 }
 
 func (db *DB) submission(ctx context.Context, id [16]byte, batch bool) (erasure.Submission, error) {
