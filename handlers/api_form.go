@@ -27,6 +27,7 @@ var forms = []struct {
 	{"/api/entity", lytics.Refuse},
 	{"/1", clevertap.Refuse},
 	{"/api/platform", june.Refuse},
+	{"/sdk/user_deletion_request", june.Refuse},
 	{"/api", refuseAPI},
 }
 

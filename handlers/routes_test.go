@@ -51,6 +51,7 @@ var scopes = map[string][]erasure.Scope{
 	"/api/platform/":         {erasure.ScopeJune},
 	"/v1/":                   {erasure.ScopeIngest},
 	"/sdk/":                  {erasure.ScopeIngest},
+	"/sdk/user_":             {erasure.ScopeJune},
 	"/user-deletion/cancel-": {erasure.ScopeCustomerLabs},
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// Handler answers the four routes. An error that they return is answered with
+// Handler answers the routes. An error that they return is answered with
 // [Refuse].
 type Handler struct {
 	db      *store.DB

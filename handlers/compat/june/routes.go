@@ -29,6 +29,9 @@ func (h *Handler) API() wire.API {
 				Does:     "List the requests for groups, 50 on a page, newest first.",
 				Examples: []wire.Example{{Path: base + "group_deletion_requests?state=started", Answers: `{"status":200,"success":true,"page":1,`}},
 				Handle:   h.ListGroups},
+			{Method: http.MethodPost, Path: "/sdk/user_deletion_request", Scope: erasure.ScopeJune, Body: wire.BodyLimit,
+				Does:     "The first, at the path that June had before.",
+				Examples: []wire.Example{{Body: `{"user_id":"nobody-4"}`}}, Handle: h.RequestUser},
 		},
 	}
 }

@@ -26,5 +26,5 @@ func newScene(t *testing.T) *scene {
 }
 
 func TestTheContractIsReplayedToTheByte(t *testing.T) {
-	compattest.Contract(t, 4, func(t *testing.T) *compattest.Scene { return newScene(t).Scene })
+	compattest.Contract(t, 5, func(t *testing.T) *compattest.Scene { return newScene(t).Scene })
 }
