@@ -20,5 +20,5 @@ func newScene(t *testing.T, configure ...func(*handlers.Config)) *scene {
 }
 
 func TestTheContractIsReplayedToTheByte(t *testing.T) {
-	compattest.Contract(t, 6, func(t *testing.T) *compattest.Scene { return newScene(t).Scene })
+	compattest.Contract(t, 11, func(t *testing.T) *compattest.Scene { return newScene(t).Scene })
 }
