@@ -11,20 +11,6 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
-// prepared is a chunk of a list that was looked up and has keys to its
-// requests.
-type prepared struct {
-	n     int
-	lines []erasure.Line
-	asked []identifier
-	wrong []error // of the line, where nobody can be asked for by it
-	leads []int64 // nil where the list was not checked
-
-	version int64 // of the store, before any was looked up
-	found   []seen
-	keys    []seal.Key // as many as the chunk leads to profiles
-}
-
 // QueueBulk makes the requests of a confirmed list, some thousand lines to a
 // commit, and returns once all of its lines are done. Several may work at one
 // list. A list that was checked asks for those profiles alone that the check
@@ -74,14 +60,20 @@ func (db *DB) queueChunks(ctx context.Context, b bulk) error {
 
 // inTurn works on a chunk of a list when it is its turn. Lists take turns, so
 // that however many there are, they keep one core busy and others wait for the
-// commit of one chunk.
-func (db *DB) inTurn(ctx context.Context, work func() error) error {
+// commit of one chunk. A panic is an error: the list is tried again after each
+// start, and must not end each of them.
+func (db *DB) inTurn(ctx context.Context, work func() error) (err error) {
 	select {
 	case db.bulkTurn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-db.bulkTurn }()
+	defer func() {
+		<-db.bulkTurn
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
 	return work()
 }
 
@@ -98,38 +90,6 @@ func (db *DB) eachOf(ctx context.Context, b bulk) (erasure.NewRequest, error) {
 	reason, err := k.Open(b.reason, spoolAD("reason", 0))
 	each.Reason = string(reason)
 	return each, err
-}
-
-// prepareChunk does beside the writer what can be done there. It is not done
-// while the chunk before is written: that would take half as much time again
-// from everybody else for a fifth more lines a second.
-func (db *DB) prepareChunk(ctx context.Context, b bulk, n int) (c prepared, err error) {
-	c = prepared{n: n, version: db.writes.version.Load()}
-	k, err := db.keyring.Key(ctx, *b.key)
-	if err != nil {
-		return c, err
-	}
-	var leads []byte
-	if c.lines, leads, err = db.chunk(ctx, k, b.ID, n); err != nil {
-		return c, err
-	}
-	if c.asked, c.wrong, err = db.checkLines(ctx, c.lines); err != nil {
-		return c, err
-	}
-	if c.found, err = db.see(ctx, c.asked); err != nil {
-		return c, err
-	}
-	if c.leads, err = unpackLeads(leads, len(c.lines)); err != nil {
-		return c, fmt.Errorf("what the check found of chunk %d of %s: %w", n, b.ID, err)
-	}
-	profiles := map[int64]struct{}{}
-	for _, p := range c.found {
-		if p.matches == 1 && p.open == nil {
-			profiles[p.id] = struct{}{}
-		}
-	}
-	c.keys, err = db.keyring.Make(ctx, len(profiles))
-	return c, err
 }
 
 // queueChunk makes the requests of a chunk. going is false where the list was
@@ -186,52 +146,59 @@ func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.
 	if same, err := t.unchangedSince(c.version); err != nil || !same {
 		return nil, 0, errors.Join(err, errStale)
 	}
-	made, keys := map[int64]erasure.RequestID{}, c.keys
-	var rs []request
+	q := foundQueue{tx: t, each: each, c: c, made: map[int64]erasure.RequestID{}, keys: c.keys}
 	results = make([]erasure.LineResult, len(c.lines))
-	for i, l := range c.lines {
-		p := c.found[i]
-		r := &results[i]
-		adds := p.open != nil && (each.Suppress || l.Suppress)                // to the request
-		behind := c.leads != nil && p.open == nil && c.leads[i] == leadsAgain // perhaps one that a chunk before has made by now
-		if _, here := made[p.id]; c.wrong[i] != nil || p.matches != 1 || adds || behind && !here {
-			var leads bool
-			if *r, leads, err = t.queueOne(each, c, i); err != nil {
-				return nil, 0, err
-			}
-			if leads {
-				matched++
-			}
-			continue
+	for i := range c.lines {
+		var leads bool
+		if results[i], leads, err = q.line(i); err != nil {
+			return nil, 0, err
 		}
-		matched++
-		*r = erasure.LineResult{Line: l.N, Outcome: erasure.AlreadyRequested, Request: p.open}
-		if before, twice := made[p.id]; twice {
-			if l.Suppress && !each.Suppress { // perhaps more than the line before asked for
-				return nil, 0, errStale
-			}
-			r.Request = &before
+		if leads {
+			matched++
 		}
-		if r.Request != nil {
-			continue
-		}
-		if c.leads != nil && p.id != c.leads[i] {
-			r.Outcome, r.Detail = erasure.Refused, errChanged.Sentence
-			continue
-		}
-		k := keys[0]
-		keys = keys[1:]
-		row := t.pendingRequest(lineOf(each, l), c.asked[i], p.target, k)
-		made[p.id] = row.ID
-		r.Outcome, r.Request = erasure.Queued, &row.ID
-		rs = append(rs, row)
 	}
-	if err := t.insertRequests(rs); errors.Is(err, errTaken) {
+	if err := t.insertRequests(q.rows); errors.Is(err, errTaken) {
 		return nil, 0, errStale
 	} else if err != nil {
 		return nil, 0, err
 	}
 	return results, matched, nil
+}
+
+// foundQueue gathers the requests of a chunk, to write many with one statement.
+type foundQueue struct {
+	*tx
+	each erasure.NewRequest
+	c    prepared
+	made map[int64]erasure.RequestID // by profile
+	keys []seal.Key                  // left
+	rows []request
+}
+
+// line is queueOne by what was looked up.
+func (q *foundQueue) line(i int) (r erasure.LineResult, leads bool, err error) {
+	l, p := q.c.lines[i], q.c.found[i]
+	before, twice := q.made[p.id]
+	adds := p.open != nil && (q.each.Suppress || l.Suppress) // to the request
+	ended := q.c.leads != nil && q.c.leads[i] == leadsAgain && p.open == nil && !twice
+	if q.c.wrong[i] != nil || p.matches != 1 || adds || ended {
+		return q.queueOne(q.each, q.c, i)
+	}
+	r = erasure.LineResult{Line: l.N, Outcome: erasure.AlreadyRequested, Request: p.open}
+	switch {
+	case twice && l.Suppress && !q.each.Suppress: // perhaps more than the line before asked for
+		return r, false, errStale
+	case twice:
+		r.Request = &before
+	case p.open != nil:
+	case q.c.leads != nil && p.id != q.c.leads[i]:
+		r.Outcome, r.Detail = erasure.Refused, errChanged.Sentence
+	default:
+		row := q.pendingRequest(lineOf(q.each, l), q.c.asked[i], p.target, q.keys[0])
+		q.keys, q.rows, q.made[p.id] = q.keys[1:], append(q.rows, row), row.ID
+		r.Outcome, r.Request = erasure.Queued, &row.ID
+	}
+	return r, true, nil
 }
 
 // queueLines makes the requests of a chunk one by one.

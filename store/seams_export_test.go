@@ -213,5 +213,8 @@ func (db *DB) HoldTurn() (release func()) {
 	return func() { <-db.bulkTurn }
 }
 
+// InTurn works as on a chunk of a list.
+func (db *DB) InTurn(ctx context.Context, work func() error) error { return db.inTurn(ctx, work) }
+
 // Pretend lets a spool have taken so many lines.
 func (s *Spool) Pretend(lines int) { s.lines = lines }

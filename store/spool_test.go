@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,6 +237,16 @@ func TestListsTakeTurns(t *testing.T) {
 	batch, err := db.Batch(t.Context(), queued)
 	if must(t, err); batch.Queued() != 1 {
 		t.Errorf("the batch is %+v", batch)
+	}
+}
+
+func TestAPanicOverAListIsAnErrorAndEndsItsTurn(t *testing.T) {
+	db := storetest.Open(t)
+	for range 2 {
+		err := db.InTurn(t.Context(), func() error { panic("somebody's data") })
+		if err == nil || strings.Contains(err.Error(), "somebody") {
+			t.Errorf("the error is %v", err)
+		}
 	}
 }
 
