@@ -240,6 +240,27 @@ func TestListsTakeTurns(t *testing.T) {
 	}
 }
 
+// The runner leaves a list alone that a call is queueing.
+func TestAListThatIsBeingQueuedIsNotUnfinished(t *testing.T) {
+	db := storetest.Open(t)
+	identifyAll(t, db, "u1")
+	id, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	release := db.HoldTurn()
+	queued := make(chan error)
+	go func() { queued <- db.QueueBulk(t.Context(), id) }()
+	deadline := time.Now().Add(10 * time.Second)
+	for left := 1; left > 0; {
+		lists, err := db.UnfinishedBulks(t.Context())
+		must(t, err)
+		if left = len(lists); time.Now().After(deadline) {
+			t.Fatal("it is still given to the runner")
+		}
+	}
+	release()
+	must(t, <-queued)
+}
+
 func TestAPanicOverAListIsAnErrorAndEndsItsTurn(t *testing.T) {
 	db := storetest.Open(t)
 	for range 2 {
