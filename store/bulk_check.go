@@ -97,7 +97,7 @@ func (c *bulkCheck) chunk(ctx context.Context, lines []erasure.Line) (leads []by
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.db.see(ctx, asked)
+	found, err := c.db.lookAhead(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (c *bulkCheck) chunk(ctx context.Context, lines []erasure.Line) (leads []by
 }
 
 // line counts a line, and returns where it leads.
-func (c *bulkCheck) line(asked identifier, p seen) int64 {
+func (c *bulkCheck) line(asked identifier, p ahead) int64 {
 	said := binary.BigEndian.Uint64(asked.mac[:])
 	if _, again := c.said[said]; again {
 		c.found.Duplicates++

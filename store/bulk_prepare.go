@@ -18,7 +18,7 @@ type prepared struct {
 	leads []int64 // nil where the list was not checked
 
 	version int64 // of the store, before any was looked up
-	found   []seen
+	found   []ahead
 	keys    []seal.Key // as many as the chunk leads to profiles
 }
 
@@ -38,7 +38,7 @@ func (db *DB) prepareChunk(ctx context.Context, b bulk, n int) (c prepared, err 
 	if c.asked, c.wrong, err = db.checkLines(ctx, c.lines); err != nil {
 		return c, err
 	}
-	if c.found, err = db.see(ctx, c.asked); err != nil {
+	if c.found, err = db.lookAhead(ctx, c.asked); err != nil {
 		return c, err
 	}
 	if c.leads, err = unpackLeads(leads, len(c.lines)); err != nil {

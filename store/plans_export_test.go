@@ -15,6 +15,7 @@ func HotQueries(t *testing.T) map[string]string {
 	t.Helper()
 	queries := map[string]string{
 		"lookup":      lookupQuery,
+		"look ahead":  lookAheadQuery(2),
 		"profile":     profileQuery,
 		"fragments":   fragmentsQuery,
 		"identifiers": identifiersQuery,

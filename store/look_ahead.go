@@ -11,48 +11,48 @@ import (
 	"strings"
 )
 
-// seen is where an identifier led before a write began. The one writer looks
+// ahead is where an identifier led before a write began. The one writer looks
 // up little: what was looked up beside it holds unless the store changed since.
-type seen struct {
+type ahead struct {
 	target
 	matches int // two at most, which is enough to know that it is shared
 }
 
-// seenAtOnce is how many identifiers one statement looks up. Fewer cost as much
+// aheadAtOnce is how many identifiers one statement looks up. Fewer cost as much
 // again for each statement; with more, SQLite goes through all of the
 // statement's cursors whenever it opens one.
-const seenAtOnce = 8
+const aheadAtOnce = 8
 
-// see looks up where identifiers lead, outside a write.
-func (db *DB) see(ctx context.Context, asked []identifier) ([]seen, error) {
-	found := make([]seen, len(asked))
+// lookAhead looks up where identifiers lead, outside a write.
+func (db *DB) lookAhead(ctx context.Context, asked []identifier) ([]ahead, error) {
+	found := make([]ahead, len(asked))
 	var rest []int
 	for i, id := range asked {
 		if id.key == effaceIDKey {
 			var err error
-			if found[i], err = db.seeUserID(ctx, id); err != nil {
+			if found[i], err = db.lookAheadUserID(ctx, id); err != nil {
 				return nil, err
 			}
 		} else if id.number != 0 { // else nobody ever had an identifier of this key
 			rest = append(rest, i)
 		}
 	}
-	for some := range slices.Chunk(rest, seenAtOnce) {
-		if err := db.seeSome(ctx, asked, found, some); err != nil {
+	for some := range slices.Chunk(rest, aheadAtOnce) {
+		if err := db.lookAheadSome(ctx, asked, found, some); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-func (db *DB) seeSome(ctx context.Context, asked []identifier, found []seen, which []int) error {
+func (db *DB) lookAheadSome(ctx context.Context, asked []identifier, found []ahead, which []int) error {
 	args := make([]any, 0, 2*len(which))
 	for _, i := range which {
 		args = append(args, asked[i].number, asked[i].mac[:])
 	}
-	query := seeFullQuery
-	if len(which) < seenAtOnce {
-		query = seeQuery(len(which))
+	query := lookAheadFullQuery
+	if len(which) < aheadAtOnce {
+		query = lookAheadQuery(len(which))
 	}
 	rows, err := db.reads.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -71,10 +71,10 @@ func (db *DB) seeSome(ctx context.Context, asked []identifier, found []seen, whi
 	})
 }
 
-var seeFullQuery = seeQuery(seenAtOnce)
+var lookAheadFullQuery = lookAheadQuery(aheadAtOnce)
 
-// seeQuery looks up n identifiers.
-func seeQuery(n int) string {
+// lookAheadQuery looks up n identifiers.
+func lookAheadQuery(n int) string {
 	each := make([]string, n)
 	for i := range n {
 		key, mac := "$"+strconv.Itoa(2*i+1), "$"+strconv.Itoa(2*i+2)
@@ -83,10 +83,10 @@ func seeQuery(n int) string {
 	return strings.Join(each, " UNION ALL ")
 }
 
-func (db *DB) seeUserID(ctx context.Context, id identifier) (s seen, err error) {
+func (db *DB) lookAheadUserID(ctx context.Context, id identifier) (s ahead, err error) {
 	s.target, err = scanTarget(db.reads.QueryRowContext(ctx, targetByUserIDQuery, uuidBytes(id.value)).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
-		return seen{}, nil
+		return ahead{}, nil
 	}
 	if s.table == id.table {
 		s.matches = 1
