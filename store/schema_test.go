@@ -85,7 +85,9 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 	for name, query := range store.HotQueries(t) {
 		plan := db.QueryPlan(t, query)
 		for _, step := range strings.Split(plan, "\n") {
-			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && name != "requests newest" { // which stops at its limit
+			scanned, scans := strings.CutPrefix(step, "SCAN ")
+			part := strings.Contains(plan, "CO-ROUTINE "+scanned+"\n") // of the query itself
+			if scans && !part && scanned != "CONSTANT ROW" && name != "requests newest" { // which stops at its limit
 				t.Errorf("%s reads a whole table:\n%s", name, plan)
 			}
 		}
