@@ -67,11 +67,14 @@ func (b BulkPage) said() string {
 	return ""
 }
 
-func stageText(s erasure.Stage) string {
-	switch s {
+func stageText(b erasure.Bulk) string {
+	switch b.Stage {
 	case erasure.Checking:
 		return "Being checked"
 	case erasure.Checked:
+		if b.Found.Matched == 0 {
+			return "Nothing to confirm"
+		}
 		return "To be confirmed"
 	case erasure.Queueing:
 		return "Being queued"
@@ -80,11 +83,14 @@ func stageText(s erasure.Stage) string {
 }
 
 func doneTitle(b erasure.Batch) string {
-	switch n := b.Queued(); n {
-	case 0:
+	erased := b.In[erasure.Completed]
+	switch n := b.Queued(); {
+	case n == 0:
 		return "Nothing was requested"
-	case b.In[erasure.Cancelled]:
+	case n == b.In[erasure.Cancelled]:
 		return "The batch is cancelled"
+	case n == erased+b.In[erasure.Cancelled]:
+		return "Erased " + count(erased, "profile")
 	default:
 		return "Deletion requested for " + count(n, "profile")
 	}
@@ -102,9 +108,26 @@ func foundRows(f erasure.BulkFound) []foundRow {
 		{"Not found", "Leads to nobody; nothing happens", f.NotFound},
 		{"Duplicate", "Leads where an earlier line of the list led, or says the same", f.Duplicates},
 		{"Shared", "Leads to several profiles and is left out; find them and request each deletion by itself", f.Shared},
-		{"Already requested", "Leads to a profile whose deletion is requested already; if the list is not to be collected again, that is added to the request", f.AlreadyRequested},
+		{"Already requested", "Leads to a profile whose deletion is requested already; if its people are not to be collected again, that is added to the request", f.AlreadyRequested},
 		{"Refused", "Cannot be read as an identifier", f.Refused},
 	}
+}
+
+// wasChecked tells a list from one that a script sent, which nobody confirms.
+func wasChecked(f erasure.BulkFound) bool {
+	for _, row := range foundRows(f) {
+		if row.lines > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func foundTitle(list erasure.Bulk) string {
+	if list.Batch != nil {
+		return "What the list led to when it was checked"
+	}
+	return "What the list leads to"
 }
 
 func keyList(keys []string) string { return strings.Join(keys, ", ") }

@@ -762,7 +762,7 @@ func newKey(f KeyForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if slices.Contains(erasure.Scopes, erasure.ScopeCleverTap) {
-			templ_7745c5c3_Err = field(input{Name: "account_id", Label: "CleverTap account ID (optional)", Value: f.AccountID, MaxLength: 64, Problem: f.Problems.of("account_id")}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = field(input{Name: "account_id", Label: "CleverTap account ID", Hint: "Needed for the calls of CleverTap alone: the account ID that your script sends with them.", Value: f.AccountID, MaxLength: 64, Problem: f.Problems.of("account_id")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

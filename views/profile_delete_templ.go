@@ -239,9 +239,9 @@ func ProfileDelete(p Page, profile erasure.Profile, f DeleteForm) templ.Componen
 // whatGoes says what is deleted with a profile.
 func whatGoes(p erasure.Profile) string {
 	if p.Table == erasure.Group {
-		return "This group is deleted, with all the data that its sources gave about it and its " + count(p.Memberships, "membership") + "."
+		return "What goes is this group, with all the data that its sources gave about it and its " + count(p.Memberships, "membership") + "."
 	}
-	text := "This profile is deleted, with all the data that its sources gave"
+	text := "What goes is this profile, with all the data that its sources gave"
 	if p.Memberships > 0 {
 		text += " and its membership in " + count(p.Memberships, "group")
 	}

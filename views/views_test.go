@@ -154,7 +154,7 @@ func TestARequestThatIsOverSaysWhatIsGone(t *testing.T) {
 
 func TestDestroyedKeysArePromisedWithWhatBackupsStillRead(t *testing.T) {
 	for _, name := range []string{"profile_delete", "request", "group_delete", "group_request"} {
-		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "Copies of the keyring in backups") != 1 {
+		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "copies of the keyring in backups") != 1 {
 			t.Errorf("%s says %q", name, text)
 		}
 	}
