@@ -1,11 +1,7 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -80,8 +76,7 @@ func (s *Server) pollList(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, views.BulkStage(s.page(r), page))
 }
 
-// polledList gives a page its poll, if there is something to wait for. The
-// version is a digest of the stage as it is drawn.
+// polledList gives a page its poll, if there is something to wait for.
 func (s *Server) polledList(r *http.Request, page views.BulkPage) (views.BulkPage, string, error) {
 	list := page.List
 	page.Window = s.config.CancelWindow
@@ -92,12 +87,10 @@ func (s *Server) polledList(r *http.Request, page views.BulkPage) (views.BulkPag
 	if newest != nil && newest.Cancellable {
 		page.Remaining = newest.Remaining
 	}
-	var drawn bytes.Buffer
-	if err := views.BulkStage(s.page(r), page).Render(r.Context(), &drawn); err != nil {
-		return page, "", fmt.Errorf("drawing a list: %w", err)
+	version, err := drawn(r.Context(), views.BulkStage(s.page(r), page))
+	if err != nil {
+		return page, "", err
 	}
-	digest := sha256.Sum256(drawn.Bytes())
-	version := base64.RawURLEncoding.EncodeToString(digest[:12])
 	if page.Every = pollListEvery(list, newest); page.Every > 0 {
 		page.Poll = bulkPath(list.ID) + "/progress?" + url.Values{"stage": {string(list.Stage)}, "v": {version}}.Encode()
 	}

@@ -2,12 +2,15 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
@@ -74,15 +77,23 @@ func following(id erasure.RequestID) erasure.RequestID {
 	return id
 }
 
-// polled gives a page its poll, if a row of it is open. The version is a
-// digest of the rows as they are drawn, so that it changes when they do.
-func (s *Server) polled(r *http.Request, page views.LogsPage, of rowSpan) (views.LogsPage, string, error) {
-	var drawn bytes.Buffer
-	if err := views.LogRows(s.page(r), page).Render(r.Context(), &drawn); err != nil {
-		return page, "", fmt.Errorf("drawing rows: %w", err)
+// drawn is the version of a polled fragment: a digest of it as it is drawn, so
+// that it changes when what is seen of it does.
+func drawn(ctx context.Context, fragment templ.Component) (version string, err error) {
+	var b bytes.Buffer
+	if err := fragment.Render(ctx, &b); err != nil {
+		return "", fmt.Errorf("drawing what is polled: %w", err)
 	}
-	digest := sha256.Sum256(drawn.Bytes())
-	version := base64.RawURLEncoding.EncodeToString(digest[:12])
+	digest := sha256.Sum256(b.Bytes())
+	return base64.RawURLEncoding.EncodeToString(digest[:12]), nil
+}
+
+// polled gives a page its poll, if a row of it is open.
+func (s *Server) polled(r *http.Request, page views.LogsPage, of rowSpan) (views.LogsPage, string, error) {
+	version, err := drawn(r.Context(), views.LogRows(s.page(r), page))
+	if err != nil {
+		return page, "", err
+	}
 	page.Every = pollEvery(page.Requests)
 	if page.Every == 0 {
 		return page, version, nil

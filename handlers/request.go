@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
@@ -37,5 +38,42 @@ func (s *Server) showRequest(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	p, it := s.shownPage(r)
-	return render(w, r, http.StatusOK, views.Request(p, request, it.confirmed))
+	page, _, err := s.polledRequest(r, views.RequestPage{Request: request, Confirmed: it.confirmed})
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.Request(p, page))
+}
+
+// pollRequest answers the poll of a request's page. It opens nothing of it, so
+// it is no look at anybody.
+func (s *Server) pollRequest(w http.ResponseWriter, r *http.Request) error {
+	request, err := s.pathRequest(r)
+	if err != nil {
+		return err
+	}
+	page, version, err := s.polledRequest(r, views.RequestPage{Request: request})
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	if version == query.Get("v") {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	page.Polled, page.Turned = true, query.Get("state") != string(request.State)
+	return render(w, r, http.StatusOK, views.RequestProgress(s.page(r), page))
+}
+
+// polledRequest gives a page its poll, if there is something to wait for.
+func (s *Server) polledRequest(r *http.Request, page views.RequestPage) (views.RequestPage, string, error) {
+	request := page.Request
+	version, err := drawn(r.Context(), views.RequestProgress(s.page(r), views.RequestPage{Request: request, Polled: true}))
+	if err != nil {
+		return page, "", err
+	}
+	if page.Every = pollEvery([]erasure.Request{request}); page.Every > 0 {
+		page.Poll = requestPath(request.ID) + "/progress?" + url.Values{"state": {string(request.State)}, "v": {version}}.Encode()
+	}
+	return page, version, nil
 }

@@ -49,3 +49,53 @@ func TestAnUnknownRequestIsNotFound(t *testing.T) {
 		b.post("/requests/"+id+"/cancel", confirmed("x")).says(http.StatusNotFound, "no such deletion request")
 	}
 }
+
+// A page that is left open does not go on saying what was true, and what it
+// shows by itself is no look at anybody.
+func TestThePageOfARequestTurnsWithItsState(t *testing.T) {
+	st := newSite(t)
+	r := st.requested(st.person("email", "ann@example.com"))
+	b := st.signedIn(erasure.Staff)
+	page := b.get(requestPath(r.ID))
+	if page.find("#cancel a").Length() != 1 || page.find("#user a").Length() != 1 {
+		t.Fatal("the page of a pending request leads neither to its cancel nor to the profile")
+	}
+	poll := func(a reply) (string, string) {
+		path, _ := a.find("#progress").Attr("hx-get")
+		trigger, _ := a.find("#progress").Attr("hx-trigger")
+		return path, trigger
+	}
+	asked := func(path string) reply {
+		return b.get(path, "HX-Request", "true", "HX-Current-URL", b.url+requestPath(r.ID))
+	}
+	path, trigger := poll(page)
+	if trigger != "every 30s" {
+		t.Errorf("the page polls %q", trigger)
+	}
+	asked(path).want(http.StatusNoContent)
+	st.clock.Advance(24*time.Hour - time.Minute)
+	b = st.signedIn(erasure.Staff)
+	path, trigger = poll(asked(path).want(http.StatusOK))
+	if trigger != "every 2s" {
+		t.Errorf("near the end it polls %q", trigger)
+	}
+	looks := st.entries(erasure.ProfileViewed)
+	st.erase()
+	b = st.signedIn(erasure.Staff)
+	a := asked(path).want(http.StatusOK)
+	if next, _ := poll(a); next != "" {
+		t.Error("a completed request is polled for ever")
+	}
+	for part, want := range map[string]string{"standing": "Completed", "cancel": "", "asked": "Erased with the person",
+		"reason": "Erased with the person, if one was given", "said": "The request is now: Completed."} {
+		if text := strings.TrimSpace(a.find(`[hx-swap-oob="innerHTML:#` + part + `"]`).Text()); text != want {
+			t.Errorf("#%s says %q", part, text)
+		}
+	}
+	if a.find(`[hx-swap-oob="innerHTML:#user"]`).Length() != 1 || a.find(`[hx-swap-oob="innerHTML:#user"] a`).Length() != 0 {
+		t.Error("it still leads to the profile")
+	}
+	if n := st.entries(erasure.ProfileViewed); n != looks {
+		t.Errorf("%d looks are logged by polls", n-looks)
+	}
+}

@@ -85,6 +85,7 @@ func (s *Server) table() []route {
 		{"GET", "/profiles/{id}/delete", staff, noBody, false, s.showDeletion},
 		{"POST", "/profiles/{id}/delete", staff, formBody, false, s.requestDeletion},
 		{"GET", "/requests/{id}", signedIn, noBody, false, s.showRequest},
+		{"GET", "/requests/{id}/progress", signedIn, noBody, true, s.pollRequest},
 		{"GET", "/requests/{id}/cancel", staff, noBody, false, s.showCancel},
 		{"POST", "/requests/{id}/cancel", staff, formBody, false, s.cancel},
 		{"GET", "/bulk", staff, noBody, false, s.showBulk},

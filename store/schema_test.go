@@ -86,7 +86,7 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 		plan := db.QueryPlan(t, query)
 		for _, step := range strings.Split(plan, "\n") {
 			scanned, scans := strings.CutPrefix(step, "SCAN ")
-			part := strings.Contains(plan, "CO-ROUTINE "+scanned+"\n") // of the query itself
+			part := strings.Contains(plan, "CO-ROUTINE "+scanned+"\n")                    // of the query itself
 			if scans && !part && scanned != "CONSTANT ROW" && name != "requests newest" { // which stops at its limit
 				t.Errorf("%s reads a whole table:\n%s", name, plan)
 			}

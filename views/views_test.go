@@ -81,8 +81,8 @@ func every() map[string]templ.Component {
 		"group":          views.Profile(admin, group),
 		"group_find":     views.Find(admin, views.FindForm{Table: erasure.Group, Keys: []string{"group_id"}, None: true}),
 		"group_delete":   views.ProfileDelete(admin, group, views.DeleteForm{Problems: wrong("confirm", "reason", "reference")}),
-		"group_request":  views.Request(admin, groups, true),
-		"request":        views.Request(admin, r, true),
+		"group_request":  views.Request(admin, views.RequestPage{Request: groups, Confirmed: true}),
+		"request":        views.Request(admin, views.RequestPage{Request: r, Confirmed: true}),
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
 		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
@@ -133,7 +133,7 @@ func TestARequestThatIsOverSaysWhatIsGone(t *testing.T) {
 	facts := func(role erasure.Role, state erasure.State) map[string]string {
 		r, held := pendingRequest(), map[string]string{}
 		r.State, r.Cancellable, r.Asked.Value, r.Reason = state, false, "", ""
-		render(t, views.Request(page(role), r, false)).Find("dl.facts > div").Each(func(_ int, fact *goquery.Selection) {
+		render(t, views.Request(page(role), views.RequestPage{Request: r})).Find("dl.facts > div").Each(func(_ int, fact *goquery.Selection) {
 			held[fact.Find("dt").Text()] = strings.TrimSpace(fact.Find("dd").Text())
 		})
 		return held
@@ -228,11 +228,11 @@ func TestAPendingRowLeadsToItsCancelPageByAStableID(t *testing.T) {
 
 func TestAuditorsSeeARequestWithoutIdentifierAndReason(t *testing.T) {
 	r := pendingRequest()
-	text := render(t, views.Request(page(erasure.Auditor), r, false)).Text()
+	text := render(t, views.Request(page(erasure.Auditor), views.RequestPage{Request: r})).Text()
 	if strings.Contains(text, r.Asked.Value) || strings.Contains(text, r.Reason) {
 		t.Error("an auditor sees the identifier or the reason")
 	}
-	text = render(t, views.Request(page(erasure.Staff), r, false)).Text()
+	text = render(t, views.Request(page(erasure.Staff), views.RequestPage{Request: r})).Text()
 	if !strings.Contains(text, r.Asked.Value) || !strings.Contains(text, r.Reason) {
 		t.Error("staff do not see the identifier and the reason")
 	}

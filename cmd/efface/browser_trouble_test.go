@@ -53,9 +53,8 @@ func TestAxeFindsNothingOnPagesOfAStoreInTrouble(t *testing.T) {
 	b.at("request that waits for a reader", b.visit("/requests/"+waits), http.StatusOK)
 	b.shows("main", "waiting for an open reader")
 	release()
-	for b.text("main .status") != "Completed" {
-		b.reload()
-	}
+	b.until("the page turns by itself", `document.querySelector("#standing .status").textContent == "Completed"`)
+	b.until("the polling has stopped", `!document.querySelector("#progress").hasAttribute("hx-get")`)
 
 	s.change("efface.db", `ALTER TABLE requests RENAME TO gone_requests`)
 	b.at("a fault of the server", b.visit("/logs"), http.StatusInternalServerError)

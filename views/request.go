@@ -1,0 +1,22 @@
+package views
+
+import (
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// RequestPage is a request on its way. It shows what is sealed of it only as
+// it was opened when the page was asked for: a poll opens nothing.
+type RequestPage struct {
+	Request   erasure.Request
+	Confirmed bool // by this operator, just now
+	// Poll is the URL of [RequestProgress], asked for every Every. "" where
+	// nothing of it will change.
+	Poll   string
+	Every  time.Duration
+	Polled bool // the page is there already, and takes the parts that changed
+	Turned bool // the state is another than the page showed before
+}
+
+func (r RequestPage) trigger() string { return "every " + r.Every.Round(time.Second).String() }
