@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,6 +38,13 @@ func (s *Server) pathList(r *http.Request) (erasure.Bulk, error) {
 // showList is one page for all stages of a list.
 func (s *Server) showList(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.pathList(r)
+	if errors.Is(err, errNoList) {
+		if id, ok := erasure.ParseBatchID(r.PathValue("id")); ok {
+			if _, unknown := s.db.Batch(r.Context(), id); unknown == nil { // a batch that came as no list
+				return seeOther(w, r, "/logs?"+url.Values{"q": {id.String()}}.Encode())
+			}
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -77,8 +77,8 @@ func (c batchCancel) stopQueueing(ctx context.Context) (stopped bool, err error)
 		if _, err := t.stands(c.actor, erasure.Admin, erasure.Staff); err != nil {
 			return err
 		}
-		n, err := t.exec(`UPDATE spools SET stage = $1 WHERE batch = $2 AND stage = $3`, string(erasure.Done), c.id[:], string(erasure.Queueing))
-		if stopped = n > 0; err != nil || !stopped {
+		var err error
+		if stopped, err = t.endQueueing(c.id); err != nil || !stopped {
 			return err
 		}
 		return c.note(t, nil)

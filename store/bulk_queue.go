@@ -52,10 +52,17 @@ func (db *DB) queueChunks(ctx context.Context, b bulk) error {
 		}
 	}
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE spools SET stage = $1, expires = $2 WHERE batch = $3 AND stage = $4`,
-			string(erasure.Done), t.hb.Store+bulkResultsLife.Milliseconds(), b.ID[:], string(erasure.Queueing))
+		_, err := t.endQueueing(b.ID)
 		return err
 	})
+}
+
+// endQueueing ends the queueing of a list. What became of its lines is kept for
+// some time from now on.
+func (t *tx) endQueueing(id erasure.BatchID) (ended bool, err error) {
+	n, err := t.exec(`UPDATE spools SET stage = $1, expires = $2 WHERE batch = $3 AND stage = $4`,
+		string(erasure.Done), t.hb.Store+bulkResultsLife.Milliseconds(), id[:], string(erasure.Queueing))
+	return n > 0, err
 }
 
 // inTurn works on a chunk of a list when it is its turn. Lists take turns, so

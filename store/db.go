@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -99,6 +101,7 @@ type DB struct {
 
 	queueing sync.Map      // erasure.BatchID of the lists that are being queued
 	bulkTurn chan struct{} // holds one while a chunk of a list is worked on
+	statfs   func(path string, disk *unix.Statfs_t) error
 
 	beat  sync.Mutex
 	since erasure.Heartbeat // what the store's time is reckoned from
@@ -112,7 +115,7 @@ func (db *DB) Options() Options { return db.options }
 // none. What stops it is an [erasure.Error] whose sentence says what to do.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	o.fill()
-	db := &DB{options: o, bulkTurn: make(chan struct{}, 1), log: o.Logger}
+	db := &DB{options: o, bulkTurn: make(chan struct{}, 1), statfs: unix.Statfs, log: o.Logger}
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(openError(o, err), db.Close())
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -211,6 +213,14 @@ func (db *DB) QueueBulkAfter(ctx context.Context, id erasure.BatchID, between fu
 func (db *DB) HoldTurn() (release func()) {
 	db.bulkTurn <- struct{}{}
 	return func() { <-db.bulkTurn }
+}
+
+// PretendDisk lets the disk have so many free blocks of 4 KiB, of 100,000.
+func (db *DB) PretendDisk(free uint64) {
+	db.statfs = func(_ string, disk *unix.Statfs_t) error {
+		disk.Bsize, disk.Blocks, disk.Bavail = 4096, 100_000, free
+		return nil
+	}
 }
 
 // InTurn works as on a chunk of a list.

@@ -91,7 +91,7 @@ func (s *Spool) Add(ctx context.Context, l erasure.Line) error {
 		return errLongList
 	}
 	s.held = append(s.held, l)
-	s.size += len(l.Asked.Value) + len(l.Reason)
+	s.size += len(l.Asked.Key) + len(l.Asked.Value) + len(l.Reason) + len(l.Reference) + len(l.Refused)
 	if len(s.held) < chunkLines && s.size < chunkBytes {
 		return nil
 	}
@@ -107,6 +107,9 @@ func (s *Spool) flush(ctx context.Context) error {
 	b, err := json.Marshal(s.held)
 	if err != nil {
 		return fmt.Errorf("writing lines %d to %d: %w", s.lines+1, s.lines+len(s.held), err)
+	}
+	if err := s.db.roomForLists(); err != nil {
+		return err
 	}
 	sealed := s.key.Seal(b, spoolAD("sealed", s.chunks))
 	err = s.db.write(ctx, func(t *tx) error {
@@ -263,7 +266,8 @@ func (db *DB) spoolsWhere(ctx context.Context, where string, args ...any) (ids [
 }
 
 // destroySpool destroys the key of a list that is done or given up, then its
-// rows, some at a time. Each step may be repeated.
+// rows, one at a time: each is some hundred kilobytes that go through the
+// write-ahead log, perhaps on a disk that is full. Each step may be repeated.
 func (db *DB) destroySpool(ctx context.Context, id erasure.BatchID) (busy bool, err error) {
 	var ref seal.Ref
 	err = db.reads.QueryRowContext(ctx, `SELECT key_row, key_id FROM spools
@@ -283,7 +287,7 @@ func (db *DB) destroySpool(ctx context.Context, id erasure.BatchID) (busy bool, 
 	}
 	for more := int64(1); more > 0 && err == nil; {
 		err = db.write(ctx, func(t *tx) (err error) {
-			more, err = t.exec(`DELETE FROM spooled WHERE batch = $1 AND n IN (SELECT n FROM spooled WHERE batch = $1 LIMIT 20)`, id[:])
+			more, err = t.exec(`DELETE FROM spooled WHERE batch = $1 AND n = (SELECT MIN(n) FROM spooled WHERE batch = $1)`, id[:])
 			return err
 		})
 	}

@@ -261,6 +261,59 @@ func TestAListThatIsBeingQueuedIsNotUnfinished(t *testing.T) {
 	must(t, <-queued)
 }
 
+// A list of whatever strings is sealed and queued in pieces of bounded size.
+func TestAChunkOfAListIsBounded(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	db := storetest.Open(t, storetest.InDir(dir))
+	s := spool(t, db)
+	long := strings.Repeat("x", 60_000)
+	for i := range 40 {
+		line := erasure.Line{N: i + 1, Asked: storetest.Identifiers("user_id", "u1")[0]}
+		*[]*string{&line.Asked.Key, &line.Asked.Value, &line.Reason, &line.Reference, &line.Refused}[i%5] = long
+		must(t, s.Add(t.Context(), line))
+	}
+	_, err := s.Check(t.Context())
+	must(t, err)
+	var largest, chunks int
+	must(t, storetest.Raw(t, dir).QueryRow(`SELECT MAX(LENGTH(sealed)), COUNT(*) FROM spooled`).Scan(&largest, &chunks))
+	if largest > 400_000 || chunks < 6 {
+		t.Errorf("%d chunks, the largest has %d bytes", chunks, largest)
+	}
+}
+
+// Lists leave room for what ends them and for all that is asked for singly.
+func TestAListDoesNotFillTheDisk(t *testing.T) {
+	db := storetest.Open(t)
+	s := spool(t, db, "user_id", "u1")
+	db.PretendDisk(4_999)
+	if _, err := s.Check(t.Context()); !store.Full(err) {
+		t.Errorf("with less than a twentieth free it is %v", err)
+	}
+	db.PretendDisk(5_000)
+	_, err := s.Check(t.Context())
+	must(t, err)
+}
+
+// Also a list that a cancel ended keeps what became of its lines.
+func TestTheResultsOfACancelledListOutliveASweep(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	identifyAll(t, db, "u1")
+	id, _, err := spool(t, db, "user_id", "u1").Confirm(t.Context(), store.Once{})
+	must(t, err)
+	_, err = db.CancelBatchOnce(t.Context(), id, erasure.System, erasure.API, store.Once{})
+	must(t, err)
+	_, err = db.DestroySpools(t.Context())
+	must(t, err)
+	clock.Advance(store.SweepEvery)
+	_, err = db.Sweep(t.Context(), store.SweepOptions{})
+	must(t, err)
+	list, err := db.Bulk(t.Context(), id)
+	if must(t, err); list.Stage != erasure.Done || !list.Expires.IsZero() {
+		t.Errorf("the list is %+v", list)
+	}
+}
+
 func TestAPanicOverAListIsAnErrorAndEndsItsTurn(t *testing.T) {
 	db := storetest.Open(t)
 	for range 2 {
