@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -213,9 +214,23 @@ func TestAListThatIsTakenIsQueuedWithoutItsClient(t *testing.T) {
 
 func TestAListThatIsTakenAndCannotBeQueuedYetIsNotToBeSentAgain(t *testing.T) {
 	st := newSite(t)
-	v, id := &visit{}, erasure.NewBatchID(storetest.Start) // of which there is no list: the store fails
+	spool, err := st.db.OpenSpool(t.Context(), erasure.NewBulk{Origin: erasure.API, Actor: erasure.System})
+	if err == nil {
+		err = spool.Add(t.Context(), erasure.Line{N: 1, Asked: storetest.Identifiers("user_id", "u1")[0]})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := spool.Confirm(t.Context(), store.Once{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storetest.Raw(t, st.db.Options().Dir).Exec(`UPDATE spooled SET sealed = x'00'`); err != nil {
+		t.Fatal(err)
+	}
+	v := &visit{}
 	r := httptest.NewRequest(http.MethodPost, batchPath, nil)
-	err := st.server.queueBatch(r.WithContext(context.WithValue(r.Context(), visitKey{}, v)), id)
+	err = st.server.queueBatch(r.WithContext(context.WithValue(r.Context(), visitKey{}, v)), id)
 	status, sentence, _ := wire.Classify(err)
 	if status != http.StatusServiceUnavailable || !strings.Contains(sentence, "Do not send the list again") || !strings.Contains(sentence, id.String()) {
 		t.Errorf("it is answered %d %s", status, sentence)
