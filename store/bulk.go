@@ -197,7 +197,7 @@ func (db *DB) BulkResults(ctx context.Context, id erasure.BatchID, fn func(erasu
 			return fmt.Errorf("reading chunk %d of the results of %s: %w", n, id, err)
 		}
 		var results []erasure.LineResult
-		if err := json.Unmarshal(packed, &results); err != nil {
+		if err := unpack(packed, &results); err != nil {
 			return fmt.Errorf("chunk %d of the results of %s: %w", n, id, err)
 		}
 		for _, r := range results {

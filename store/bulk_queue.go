@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -132,7 +130,7 @@ func (t *tx) queueChunk(id erasure.BatchID, each erasure.NewRequest, c prepared,
 	if err != nil {
 		return false, err
 	}
-	packed, err := json.Marshal(results)
+	packed, err := pack(results)
 	if err != nil {
 		return false, err
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -104,7 +102,7 @@ func (s *Spool) flush(ctx context.Context) error {
 	if len(s.held) == 0 {
 		return nil
 	}
-	b, err := json.Marshal(s.held)
+	b, err := pack(s.held)
 	if err != nil {
 		return fmt.Errorf("writing lines %d to %d: %w", s.lines+1, s.lines+len(s.held), err)
 	}
@@ -216,7 +214,7 @@ func (db *DB) chunk(ctx context.Context, k seal.Key, id erasure.BatchID, n int) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening chunk %d of %s: %w", n, id, err)
 	}
-	return lines, leads, json.Unmarshal(b, &lines)
+	return lines, leads, unpack(b, &lines)
 }
 
 // endBrokenSpools gives up the lists that were on their way when the server

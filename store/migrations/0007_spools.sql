@@ -35,7 +35,7 @@ CREATE TABLE spooled (
 CREATE TABLE bulk_results (
     batch   BLOB    NOT NULL,
     n       INTEGER NOT NULL,
-    results BLOB    NOT NULL,                -- JSON
+    results BLOB    NOT NULL,                -- JSON, packed with gzip
     PRIMARY KEY (batch, n)
 );
 
