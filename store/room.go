@@ -7,10 +7,13 @@ import (
 )
 
 // What lists leave of the disk, so that a cancel, a claim and the destruction
-// of keys always have room: a twentieth of it, and no more than so many bytes.
+// of keys always have room: a twentieth of it, within these bounds. The lower
+// one is several times what the write-ahead logs, which are a few megabytes
+// each, may yet add to the files.
 const (
-	reservePart  = 20
-	reserveBytes = 256 << 20
+	reservePart = 20
+	reserveMin  = 32 << 20
+	reserveMax  = 256 << 20
 )
 
 // roomForLists is an error that [Full] knows where a list would take what the
@@ -21,7 +24,7 @@ func (db *DB) roomForLists() error {
 		return fmt.Errorf("reading how much room the disk has: %w", err)
 	}
 	size := uint64(disk.Bsize)
-	if disk.Bavail*size < min(disk.Blocks*size/reservePart, reserveBytes) {
+	if disk.Bavail*size < min(max(disk.Blocks*size/reservePart, reserveMin), reserveMax) {
 		return fmt.Errorf("a list needs more room than the disk has to spare: %w", unix.ENOSPC)
 	}
 	return nil

@@ -215,10 +215,11 @@ func (db *DB) HoldTurn() (release func()) {
 	return func() { <-db.bulkTurn }
 }
 
-// PretendDisk lets the disk have so many free blocks of 4 KiB, of 100,000.
+// PretendDisk lets the disk have so many free blocks of 4 KiB, of a
+// million.
 func (db *DB) PretendDisk(free uint64) {
 	db.statfs = func(_ string, disk *unix.Statfs_t) error {
-		disk.Bsize, disk.Blocks, disk.Bavail = 4096, 100_000, free
+		disk.Bsize, disk.Blocks, disk.Bavail = 4096, 1_000_000, free
 		return nil
 	}
 }

@@ -285,11 +285,11 @@ func TestAChunkOfAListIsBounded(t *testing.T) {
 func TestAListDoesNotFillTheDisk(t *testing.T) {
 	db := storetest.Open(t)
 	s := spool(t, db, "user_id", "u1")
-	db.PretendDisk(4_999)
+	db.PretendDisk(49_999)
 	if _, err := s.Check(t.Context()); !store.Full(err) {
 		t.Errorf("with less than a twentieth free it is %v", err)
 	}
-	db.PretendDisk(5_000)
+	db.PretendDisk(50_000)
 	_, err := s.Check(t.Context())
 	must(t, err)
 }
