@@ -40,8 +40,8 @@ func (s *Server) createBatch(w http.ResponseWriter, r *http.Request, key erasure
 func (s *Server) queueBatch(r *http.Request, id erasure.BatchID) error {
 	err := s.db.QueueBulk(context.WithoutCancel(r.Context()), id)
 	s.wakeForNew()
-	if err == nil || erasure.CodeOf(err) == erasure.CodeNotFound { // sent again when what became of it is deleted
-		return err
+	if err == nil {
+		return nil
 	}
 	visitOf(r).failure = err
 	return &wire.Fault{Status: http.StatusServiceUnavailable,

@@ -40,8 +40,11 @@ func (s *Server) showList(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.pathList(r)
 	if errors.Is(err, errNoList) {
 		if id, ok := erasure.ParseBatchID(r.PathValue("id")); ok {
-			if _, unknown := s.db.Batch(r.Context(), id); unknown == nil { // a batch that came as no list
+			switch _, failed := s.db.Batch(r.Context(), id); {
+			case failed == nil: // a batch that came as no list, or long ago
 				return seeOther(w, r, "/logs?"+url.Values{"q": {id.String()}}.Encode())
+			case erasure.CodeOf(failed) != erasure.CodeNotFound:
+				return failed
 			}
 		}
 	}

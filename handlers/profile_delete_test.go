@@ -248,7 +248,7 @@ func TestAGroupIsDeletedAndItsMembersStay(t *testing.T) {
 	b.post(deletionPath(g), confirmed("acct-7")).want(http.StatusUnprocessableEntity)
 	path := b.post(deletionPath(g), confirmed(g.EffaceID.String())).want(http.StatusSeeOther).location()
 	a := b.get(path).says(http.StatusOK, "once the group is erased")
-	if a.fact("About") != "Account (group)" || a.fact("Found when asked") != "1 identifier, 0 records" {
+	if a.fact("About") != "Account (group)" || a.fact("Data") != "1 identifier, 0 records found when asked" {
 		t.Errorf("the request says\n%s", a.find("main").Text())
 	}
 	r := st.requests()[0]

@@ -109,8 +109,8 @@ func (r *BulkRunner) Work(ctx context.Context, stage erasure.Stage) (done bool, 
 		case ctx.Err() != nil:
 			return false, nil
 		case err != nil && erasure.CodeOf(err) != erasure.CodeNotFound: // given up meanwhile
-			err = errors.Join(err, r.db.NoteBulkFailure(ctx, list.ID))
-			r.log.Error("a list waits", "batch", list.ID, "stage", list.Stage, "failed", list.Attempts+1, "error", err)
+			tries, noteErr := r.db.NoteBulkFailure(ctx, list.ID)
+			r.log.Error("a list waits", "batch", list.ID, "stage", list.Stage, "failed", tries, "error", errors.Join(err, noteErr))
 			done = false
 		}
 	}

@@ -134,17 +134,19 @@ func (db *DB) DiscardBulk(ctx context.Context, id erasure.BatchID, actor erasure
 }
 
 // NoteBulkFailure notes that checking or queueing a list failed, so that it is
-// tried again later each time: after a second first, after ten minutes at most.
-func (db *DB) NoteBulkFailure(ctx context.Context, id erasure.BatchID) error {
-	return db.write(ctx, func(t *tx) error {
+// unfinished again later each time: after a second first, after ten minutes at
+// most. It returns how many times it has failed.
+func (db *DB) NoteBulkFailure(ctx context.Context, id erasure.BatchID) (tries int, err error) {
+	err = db.write(ctx, func(t *tx) error {
 		b, err := t.bulk(id)
 		if err != nil {
 			return err
 		}
-		tries := b.Attempts + 1
+		tries = b.Attempts + 1
 		_, err = t.exec(`UPDATE spools SET attempts = $1, retry = $2 WHERE batch = $3`, tries, t.hb.Store+backoff(tries).Milliseconds(), id[:])
 		return err
 	})
+	return tries, err
 }
 
 // UnfinishedBulks lists the lists that are to be checked or queued by now and

@@ -63,9 +63,9 @@ func (t *tx) endQueueing(id erasure.BatchID) (ended bool, err error) {
 	return n > 0, err
 }
 
-// inTurn works on a chunk of a list when it is its turn. Lists take turns, so
-// that however many there are, they keep one core busy and others wait for the
-// commit of one chunk. A panic is an error: the list is tried again after each
+// inTurn works on a chunk of a list when it is its turn and there is room. The
+// lists that are worked on take turns, so that however many there are, they keep
+// one core busy and others wait for the commit of one chunk. A panic is an error: the list is tried again after each
 // start, and must not end each of them.
 func (db *DB) inTurn(ctx context.Context, work func() error) (err error) {
 	select {
@@ -79,6 +79,9 @@ func (db *DB) inTurn(ctx context.Context, work func() error) (err error) {
 			err = panicked(p)
 		}
 	}()
+	if err := db.roomForLists(); err != nil {
+		return err
+	}
 	return work()
 }
 
@@ -148,8 +151,12 @@ func (t *tx) queueChunk(id erasure.BatchID, each erasure.NewRequest, c prepared,
 // which is twice as fast as looking it up in the write. It is stale where the
 // store changed since.
 func (t *tx) queueFound(each erasure.NewRequest, c prepared) (results []erasure.LineResult, matched int, err error) {
-	if same, err := t.unchangedSince(c.version); err != nil || !same {
-		return nil, 0, errors.Join(err, errStale)
+	same, err := t.unchangedSince(c.version)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !same {
+		return nil, 0, errStale
 	}
 	q := foundQueue{tx: t, each: each, c: c, made: map[int64]erasure.RequestID{}, keys: c.keys}
 	results = make([]erasure.LineResult, len(c.lines))
@@ -185,8 +192,10 @@ func (q *foundQueue) line(i int) (r erasure.LineResult, leads bool, err error) {
 	l, p := q.c.lines[i], q.c.found[i]
 	before, twice := q.made[p.id]
 	adds := p.open != nil && (q.each.Suppress || l.Suppress) // to the request
-	ended := q.c.leads != nil && q.c.leads[i] == leadsAgain && p.open == nil && !twice
-	if q.c.wrong[i] != nil || p.matches != 1 || adds || ended {
+	// A line before this one asked for the profile, says the check; but that
+	// request is not open any more, or never was.
+	askedBefore := q.c.leads != nil && q.c.leads[i] == leadsAgain && p.open == nil && !twice
+	if q.c.wrong[i] != nil || p.matches != 1 || adds || askedBefore {
 		return q.queueOne(q.each, q.c, i)
 	}
 	r = erasure.LineResult{Line: l.N, Outcome: erasure.AlreadyRequested, Request: p.open}
@@ -208,6 +217,7 @@ func (q *foundQueue) line(i int) (r erasure.LineResult, leads bool, err error) {
 
 // queueLines makes the requests of a chunk one by one.
 func (t *tx) queueLines(each erasure.NewRequest, c prepared) (results []erasure.LineResult, matched int, err error) {
+	t.spare = c.keys
 	results = make([]erasure.LineResult, len(c.lines))
 	for i := range c.lines {
 		var leads bool

@@ -88,10 +88,11 @@ func (db *DB) lookAheadUserID(ctx context.Context, id identifier) (s ahead, err 
 	if errors.Is(err, sql.ErrNoRows) {
 		return ahead{}, nil
 	}
-	if s.table == id.table {
-		s.matches = 1
+	if err != nil || s.table != id.table {
+		return ahead{}, err
 	}
-	return s, err
+	s.matches = 1
+	return s, nil
 }
 
 // unchangedSince reports whether a look-up that began at a version of the store
@@ -120,18 +121,21 @@ type statement struct {
 // changes finds what a statement changes.
 var changes = regexp.MustCompile(`^(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)`)
 
-// steers reports whether a statement may change what a look-up gives. New
-// requests do not count: an index keeps a profile from having two that are open.
+// steers reports whether a statement may change what a look-up gives: any may
+// that is not known to change nothing of the kind. New requests do not, for an
+// index keeps a profile from having two that are open.
 func steers(query string) bool {
 	m := changes.FindStringSubmatch(query)
 	if m == nil {
 		return true
 	}
 	switch m[2] {
-	case "profiles", "lookup", "fragments", "claimed", "identifier_keys":
-		return true
 	case "requests":
 		return m[1] != "INSERT INTO"
+	case "batches", "request_counts", "batch_counts", "spools", "spooled", "bulk_results", "idempotency", "suppressions",
+		"log_entries", "log_hashes", "log_subjects", "heartbeat", "sweeps", "finds", "sessions", "links", "sign_in_failures",
+		"operators", "api_keys":
+		return false
 	}
-	return false
+	return true
 }

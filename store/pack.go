@@ -24,8 +24,11 @@ func pack(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// unpack reads what pack wrote.
+// unpack reads what pack wrote, and JSON that was written before there was pack.
 func unpack(b []byte, v any) error {
+	if bytes.HasPrefix(b, []byte("[")) {
+		return json.Unmarshal(b, v)
+	}
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return err

@@ -266,7 +266,7 @@ func (t *tx) askedAgain(r request, n erasure.NewRequest) (request, error) {
 // newRequest writes a pending request. p is the zero profile but for its table
 // where nobody is known yet; by is who asks, for people.
 func (t *tx) newRequest(n erasure.NewRequest, asked identifier, p target, by string) (r request, err error) {
-	k, err := t.db.keys.Take(context.Background())
+	k, err := t.newKey()
 	if err != nil {
 		return r, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,8 +20,17 @@ const (
 // roomForLists is an error that [Full] knows where a list would take what the
 // rest of the store may need.
 func (db *DB) roomForLists() error {
+	for _, dir := range []string{db.options.Dir, filepath.Dir(db.options.Keyring)} {
+		if err := db.roomIn(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) roomIn(dir string) error {
 	var disk unix.Statfs_t
-	if err := db.statfs(db.options.Dir, &disk); err != nil {
+	if err := db.statfs(dir, &disk); err != nil {
 		return fmt.Errorf("reading how much room the disk has: %w", err)
 	}
 	size := uint64(disk.Bsize)

@@ -111,7 +111,11 @@ func (s *Spool) flush(ctx context.Context) error {
 	}
 	sealed := s.key.Seal(b, spoolAD("sealed", s.chunks))
 	err = s.db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO spooled (batch, n, sealed) VALUES ($1, $2, $3)`, s.id[:], s.chunks, sealed)
+		n, err := t.exec(`INSERT INTO spooled (batch, n, sealed) SELECT batch, $1, $2 FROM spools WHERE batch = $3 AND stage = $4`,
+			s.chunks, sealed, s.id[:], string(erasure.Receiving))
+		if err == nil && n == 0 {
+			return errNoBulk // it has taken longer than a list may
+		}
 		return err
 	})
 	if err != nil {

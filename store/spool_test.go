@@ -200,6 +200,8 @@ func TestWhatMakesALookUpStale(t *testing.T) {
 		`UPDATE requests SET state = 'cancelled' WHERE id = $1`:        true,
 		"DELETE FROM\n\trequests WHERE id = $1":                        true,
 		`WITH gone (id) AS (VALUES (1)) DELETE FROM claimed`:           true,
+		`UPDATE OR IGNORE lookup SET profile = $1`:                     true,
+		`INSERT INTO of_tomorrow (id) VALUES ($1)`:                     true,
 		`INSERT INTO requests (id) VALUES ($1) ON CONFLICT DO NOTHING`: false,
 		`INSERT INTO request_counts (state, requests) VALUES ($1, $2)`: false,
 		`INSERT INTO log_entries (content) VALUES ($1)`:                false,
@@ -290,8 +292,12 @@ func TestAListDoesNotFillTheDisk(t *testing.T) {
 		t.Errorf("with less than a twentieth free it is %v", err)
 	}
 	db.PretendDisk(50_000)
-	_, err := s.Check(t.Context())
+	id, err := s.Check(t.Context())
 	must(t, err)
+	db.PretendDisk(49_999)
+	if err := db.CheckBulk(t.Context(), id); !store.Full(err) {
+		t.Errorf("a list that is taken is worked on: %v", err)
+	}
 }
 
 // Also a list that a cancel ended keeps what became of its lines.

@@ -23,9 +23,10 @@ type tx struct {
 	entries []pendingEntry
 	opened  map[seal.Ref]seal.Key // keys read in this transaction
 	callers map[uuid.UUID]string  // names of API keys that stand in this transaction
+	spare   []seal.Key            // made for the job under way
 	wrote   bool                  // whether the job under way may have changed rows
 	steered bool                  // whether it may have changed what a look-up gives
-	changed bool                  // whether a job before it did
+	changed bool                  // whether an earlier job of this commit did
 	looked  bool                  // whether other programs' commits were looked for
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be
@@ -40,7 +41,7 @@ func newTx(w *writer) *tx {
 
 // mark is what [tx.reset] takes, when the next job begins.
 func (t *tx) mark() int {
-	t.wrote, t.steered = false, false
+	t.wrote, t.steered, t.spare = false, false, nil
 	return len(t.entries)
 }
 
@@ -152,6 +153,16 @@ func (t *tx) fail(err error) error {
 		t.err = err
 	}
 	return err
+}
+
+// newKey takes a key that nobody else has or gets.
+func (t *tx) newKey() (seal.Key, error) {
+	if len(t.spare) > 0 {
+		k := t.spare[0]
+		t.spare = t.spare[1:]
+		return k, nil
+	}
+	return t.db.keys.Take(context.Background())
 }
 
 // key opens a data key, once a transaction.

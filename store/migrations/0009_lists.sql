@@ -2,8 +2,7 @@
 ALTER TABLE spools ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE spools ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
 
--- From done on, expires is when a list's results are deleted: as late as the
--- log's oldest content may be.
+-- From done on, expires is when a list's results are deleted, two years later.
 UPDATE spools SET expires = (SELECT store FROM heartbeat) + 63072000000 WHERE stage = 'done';
 
 -- What is to be done is looked for every few seconds, among lists of years.
