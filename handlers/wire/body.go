@@ -38,6 +38,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // [erasure.CodeTooLarge] and [erasure.CodeInvalid].
 func OpenBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, error) {
 	if r.ContentLength > limit {
+		if r.ContentLength <= refusedAfterAll && r.Header.Get("Expect") == "" {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
 		return nil, tooLarge(limit)
 	}
 	sent := bufio.NewReaderSize(&sentBody{http.MaxBytesReader(w, r.Body, limit)}, 16)
@@ -50,6 +53,11 @@ func OpenBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, e
 	}
 	return &unpacked{z, limit, limit}, nil
 }
+
+// refusedAfterAll is up to which length a body that is too long is read before
+// it is refused: the connection ends with the answer to one that was not read,
+// and a client that still writes then may not see why.
+const refusedAfterAll = 8 << 20
 
 // sentBody says in a sentence why a body ended early.
 type sentBody struct{ r io.Reader }
