@@ -22,9 +22,9 @@ type prepared struct {
 	keys    []seal.Key // as many as the chunk leads to profiles
 }
 
-// prepareChunk does beside the writer what can be done there. It is not done
-// while the chunk before is written: that would take half as much time again
-// from everybody else for a fifth more lines a second.
+// prepareChunk does outside the write what can be done there. It is not done
+// while the chunk before is written: a fifth more lines a second would have a
+// look-up beside them wait for several milliseconds.
 func (db *DB) prepareChunk(ctx context.Context, b bulk, n int) (c prepared, err error) {
 	c = prepared{n: n, version: db.writes.version.Load()}
 	k, err := db.keyring.Key(ctx, *b.key)
