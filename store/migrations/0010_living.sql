@@ -1,0 +1,50 @@
+-- How many records of a fragment are of which year (UTC), as {"2025":12}: it is
+-- shown before an erasure, also of somebody with a million of them.
+ALTER TABLE fragments ADD COLUMN years TEXT NOT NULL DEFAULT '';
+UPDATE fragments SET years = (SELECT json_group_object(year, n) FROM
+    (SELECT strftime('%Y', at / 1000, 'unixepoch') AS year, COUNT(*) AS n FROM records WHERE fragment = fragments.id GROUP BY year))
+    WHERE records > 0;
+
+-- What joined what. Clustered by a fragment of the profile that stayed: its key
+-- seals the identifier that joined them, which goes with the person.
+CREATE TABLE merges (
+    fragment INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    survivor BLOB    NOT NULL,   -- User IDs
+    other    BLOB    NOT NULL,
+    key      INTEGER NOT NULL,
+    alias    INTEGER NOT NULL,   -- 1 where an alias joined them
+    sealed   BLOB    NOT NULL,
+    PRIMARY KEY (fragment, n)
+) WITHOUT ROWID;
+
+-- How many identifiers a profile was not given, having as many of their key as
+-- it may.
+CREATE TABLE over_limit (
+    profile INTEGER NOT NULL,
+    key     INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (profile, key)
+) WITHOUT ROWID;
+
+-- How often the data of somebody who was erased tried to come back: calls that
+-- were dropped whole, and calls of which suppressed identifiers were left out.
+CREATE TABLE returns (
+    request BLOB    NOT NULL PRIMARY KEY,
+    dropped INTEGER NOT NULL,
+    trimmed INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- When another profile's calls last gave a suppressed identifier; 0 is never.
+ALTER TABLE suppressions ADD COLUMN shared_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX suppressions_request ON suppressions (request);
+
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('suppressions', 'suppressions_request', '1000000 5'),
+    ('merges', 'merges', '100000 2 1'),
+    ('over_limit', 'over_limit', '1000 1 1'),
+    ('returns', 'returns', '10000 1');
+ANALYZE sqlite_schema;
