@@ -220,6 +220,7 @@ func (t *tx) deleteProfile(r request, left *int) (bool, error) {
 	}
 	for _, query := range []string{
 		`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`,
+		`DELETE FROM over_limit WHERE profile = $1`,
 		`UPDATE requests SET profile = NULL, key_row = NULL, key_id = NULL, asked = NULL, reason = NULL
 			WHERE efface_id IN (SELECT efface_id FROM profiles WHERE id = $1 OR leads_to = $1)`,
 		`DELETE FROM profiles WHERE id = $1 OR leads_to = $1`,
@@ -247,6 +248,7 @@ func (t *tx) deleteFragment(id int64, left *int) (bool, error) {
 		`DELETE FROM records WHERE fragment = $1 AND n IN (SELECT n FROM records WHERE fragment = $1 LIMIT $2)`,
 		`DELETE FROM messages WHERE fragment = $1 AND digest IN (SELECT digest FROM messages WHERE fragment = $1 LIMIT $2)`,
 		`DELETE FROM identifiers WHERE fragment = $1 AND n IN (SELECT n FROM identifiers WHERE fragment = $1 LIMIT $2)`,
+		`DELETE FROM merges WHERE fragment = $1 AND n IN (SELECT n FROM merges WHERE fragment = $1 LIMIT $2)`,
 	} {
 		if done, err := t.deleteSome(left, query, id); err != nil || !done {
 			return false, err

@@ -19,7 +19,8 @@ import (
 )
 
 // personal are the tables that hold something of a profile.
-var personal = []string{"profiles", "fragments", "identifiers", "traits", "records", "messages", "lookup", "memberships"}
+var personal = []string{"profiles", "fragments", "identifiers", "traits", "records", "messages", "lookup", "memberships",
+	"merges", "refused_merges", "over_limit"}
 
 // tellPerson stores a person with traits and records from two sources.
 func tellPerson(t *testing.T, db *store.DB, user string, records int) {

@@ -296,7 +296,7 @@ func (t *tx) tellIdentifier(f *telling, id identifier) error {
 	}
 	f.Identifiers++
 	_, err = t.exec(`INSERT INTO identifiers (fragment, n, key, sealed) VALUES ($1, $2, $3, $4)`,
-		f.id, f.Identifiers, id.number, sealIdentifier(f.key, int64(f.Identifiers), id))
+		f.id, f.Identifiers, id.number, sealIdentifier(f.key, id, identifierAD(int64(f.Identifiers))))
 	if err != nil || added == 0 {
 		return err
 	}
@@ -310,7 +310,7 @@ func (t *tx) told(f *telling, id identifier) (told bool, err error) {
 		if err := scan(&n, &sealed); err != nil {
 			return err
 		}
-		value, _, err := openIdentifier(f.key, n, sealed)
+		value, _, err := openIdentifier(f.key, sealed, identifierAD(n))
 		told = told || value == id.value
 		return err
 	}, `SELECT n, sealed FROM identifiers WHERE fragment = $1 AND key = $2`, f.id, id.number)

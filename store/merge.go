@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -11,30 +12,41 @@ import (
 
 // mergeUnlessOpen merges other with the target. An open request of either
 // stops it; that is noted and tried again after a cancel.
-func (t *tx) mergeUnlessOpen(target *profile, other profile, alias bool) (bool, error) {
-	for _, p := range []profile{*target, other} {
-		_, err := t.openRequest(p)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err == nil {
-			_, err = t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-				ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
-				min(target.id, other.id), max(target.id, other.id), alias)
-		}
+func (t *tx) mergeUnlessOpen(target *profile, other profile, by joining) (bool, error) {
+	open, err := t.eitherOpen(*target, other)
+	if err != nil {
 		return false, err
 	}
+	if open {
+		return false, t.refuse(*target, other, by)
+	}
+	return true, t.mergeInto(target, other, by)
+}
+
+// eitherOpen reports whether one of two has an open request.
+func (t *tx) eitherOpen(a, b profile) (bool, error) {
+	for _, p := range []profile{a, b} {
+		_, err := t.openRequest(p)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// mergeInto makes the older of two the target.
+func (t *tx) mergeInto(target *profile, other profile, by joining) error {
 	survivor, loser := *target, other
 	if loser.id < survivor.id {
 		survivor, loser = loser, survivor
 	}
 	*target = survivor
-	return true, t.merge(survivor, loser)
+	return t.merge(survivor, loser, by)
 }
 
 // merge moves pointers and re-seals nothing. The older profile's User ID
 // stays; the other still leads there.
-func (t *tx) merge(survivor, loser profile) error {
+func (t *tx) merge(survivor, loser profile, by joining) error {
 	for _, query := range []string{
 		`UPDATE fragments SET profile = $1 WHERE profile = $2`,
 		`INSERT INTO lookup (key, mac, profile) SELECT key, mac, $1 FROM lookup WHERE profile = $2 ON CONFLICT DO NOTHING`,
@@ -51,84 +63,9 @@ func (t *tx) merge(survivor, loser profile) error {
 	if err := t.moveMemberships(survivor, loser); err != nil {
 		return err
 	}
+	if err := t.noteMerge(survivor, loser, by); err != nil {
+		return fmt.Errorf("noting a merge: %w", err)
+	}
 	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
 	return t.moveRefusals(survivor, loser)
-}
-
-// moveRefusals lets the merges that were refused to the loser wait for the
-// survivor.
-func (t *tx) moveRefusals(survivor, loser profile) error {
-	others, err := t.refusals(loser.id)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, loser.id); err != nil {
-		return err
-	}
-	for _, o := range others {
-		if o.other == survivor.id {
-			continue
-		}
-		_, err := t.exec(`INSERT INTO refused_merges (profile, other, alias) VALUES ($1, $2, $3)
-			ON CONFLICT (profile, other) DO UPDATE SET alias = CASE WHEN excluded.alias = 1 THEN 1 ELSE refused_merges.alias END`,
-			min(survivor.id, o.other), max(survivor.id, o.other), o.alias)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type refusal struct {
-	other int64
-	alias bool
-}
-
-// refusals lists them by the other's age, for the order decides where not all
-// of them can merge.
-func (t *tx) refusals(profile int64) (rs []refusal, err error) {
-	err = t.each(func(scan func(...any) error) error {
-		var r refusal
-		err := scan(&r.other, &r.alias)
-		rs = append(rs, r)
-		return err
-	}, `SELECT other, alias FROM refused_merges WHERE profile = $1
-		UNION ALL SELECT profile, alias FROM refused_merges WHERE other = $1 ORDER BY 1`, profile)
-	return rs, err
-}
-
-// retryMerges tries the merges again that a request, now cancelled, stopped.
-func (t *tx) retryMerges(profileID int64) error {
-	rs, err := t.refusals(profileID)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`, profileID); err != nil {
-		return err
-	}
-	target, err := t.profileByRow(profileID)
-	if err != nil {
-		return err
-	}
-	for _, r := range rs {
-		other, err := t.profileByRow(r.other)
-		if errors.Is(err, errNoProfile) {
-			continue // erased meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		may := r.alias
-		if !may {
-			if may, err = t.compatible(target, other); err != nil {
-				return err
-			}
-		}
-		if may && other.id != target.id {
-			if _, err := t.mergeUnlessOpen(&target, other, r.alias); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

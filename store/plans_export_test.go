@@ -43,7 +43,10 @@ func HotQueries(t *testing.T) map[string]string {
 		"overdue":     oldestDueQuery,
 		"submissions": submissionsQuery,
 		"single":      singleRequestsQuery,
-		"refusals":    `SELECT other FROM refused_merges WHERE profile = $1 UNION ALL SELECT profile FROM refused_merges WHERE other = $1`,
+		"refusals":    refusalsQuery,
+		"refused":     refusedQuery,
+		"merges":      mergesQuery,
+		"over limit":  overLimitQuery,
 	}
 	for table, query := range deleteMemberships {
 		queries["memberships of a "+string(table)] = query

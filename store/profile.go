@@ -63,6 +63,13 @@ func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID
 		if err != nil {
 			return nil, err
 		}
+		l.summary.Merges, err = db.openMerges(ctx, l)
+		if errors.Is(err, seal.ErrDestroyed) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
 		found = append(found, l.summary)
 	}
 	return found, nil
@@ -90,6 +97,12 @@ func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
 	}
 	if l.summary.Memberships, err = db.memberships(ctx, l.profile); err != nil {
 		return l, fmt.Errorf("counting memberships: %w", err)
+	}
+	if l.summary.Refused, err = db.refused(ctx, l.profile); err != nil {
+		return l, fmt.Errorf("reading refused merges: %w", err)
+	}
+	if l.summary.OverLimit, err = db.overLimit(ctx, l.profile); err != nil {
+		return l, fmt.Errorf("reading what was over the limit: %w", err)
 	}
 	l.key, err = db.keyring.Key(ctx, l.fragments[0].key)
 	if errors.Is(err, seal.ErrDestroyed) {
@@ -188,23 +201,23 @@ func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key)
 	if err := scan(&n, &h.number, &h.Key, &sealed); err != nil {
 		return h, err
 	}
-	h.normalised, h.Value, err = openIdentifier(k, n, sealed)
+	h.normalised, h.Value, err = openIdentifier(k, sealed, identifierAD(n))
 	return h, err
 }
 
 // An identifier is sealed as its normalised form and, where it differs, a NUL
 // and the form its source gave: the one is looked up, the other shown. No
 // value holds a NUL.
-func sealIdentifier(k seal.Key, n int64, id identifier) []byte {
+func sealIdentifier(k seal.Key, id identifier, ad seal.AD) []byte {
 	text := id.value
 	if id.given != id.value {
 		text += "\x00" + id.given
 	}
-	return k.Seal([]byte(text), identifierAD(n))
+	return k.Seal([]byte(text), ad)
 }
 
-func openIdentifier(k seal.Key, n int64, sealed []byte) (normalised, given string, err error) {
-	b, err := k.Open(sealed, identifierAD(n))
+func openIdentifier(k seal.Key, sealed []byte, ad seal.AD) (normalised, given string, err error) {
+	b, err := k.Open(sealed, ad)
 	if err != nil {
 		return "", "", fmt.Errorf("opening an identifier: %w", err)
 	}

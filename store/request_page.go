@@ -176,6 +176,6 @@ func (db *DB) heldValue(ctx context.Context, profile sql.NullInt64, number int64
 	if err != nil {
 		return "", err
 	}
-	value, _, err := openIdentifier(k, n, sealed)
+	value, _, err := openIdentifier(k, sealed, identifierAD(n))
 	return value, err
 }

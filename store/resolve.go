@@ -73,7 +73,7 @@ func (t *tx) resolve(table erasure.Table, arrived []arrival) (r resolution, err 
 		if len(a.found) != 1 || ok && a.leadsTo(target) {
 			continue
 		}
-		joined, err := t.join(&target, ok, a.found[0], arrived)
+		joined, err := t.join(&target, ok, a, arrived)
 		if err != nil {
 			return r, err
 		}
@@ -189,8 +189,8 @@ func (t *tx) hasKey(profile, key int64) (bool, error) {
 
 // join merges the profile that an identifier leads to with the target, where
 // the rules allow it. Where there is no target yet, the other becomes it.
-func (t *tx) join(target *profile, exists bool, other profile, arrived []arrival) (bool, error) {
-	current, err := t.profileByRow(other.id) // an identifier before may have merged it
+func (t *tx) join(target *profile, exists bool, by arrival, arrived []arrival) (bool, error) {
+	current, err := t.profileByRow(by.found[0].id) // an identifier before may have merged it
 	if err != nil || exists && current.id == target.id {
 		return false, err
 	}
@@ -205,7 +205,7 @@ func (t *tx) join(target *profile, exists bool, other profile, arrived []arrival
 	if may, err = t.compatible(*target, current); err != nil || !may {
 		return false, err
 	}
-	return t.mergeUnlessOpen(target, current, false)
+	return t.mergeUnlessOpen(target, current, joining{identifier: by.identifier})
 }
 
 // compatible reports whether two profiles do not both have a value of a key
@@ -252,7 +252,7 @@ func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 		}
 		if found := arrived[0].found; len(found) > 0 {
 			if found[0].id != r.target.id {
-				_, err = t.mergeUnlessOpen(&r.target, found[0], true)
+				_, err = t.mergeUnlessOpen(&r.target, found[0], joining{arrived[0].identifier, true})
 			}
 			return err
 		}

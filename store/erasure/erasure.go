@@ -50,8 +50,34 @@ type Profile struct {
 	Identifiers []HeldIdentifier
 	Sources     []Source
 	Records     int      // events kept, over all sources
-	Memberships int      // of a group its members, of a person their groups; counted where a profile is looked at
 	Open        *Request // the open deletion request, if there is one
+
+	// These are read where a profile is looked at.
+	Memberships int         // of a group its members, of a person their groups
+	Merges      []Merge     // the newest; all in all as many as there are former User IDs
+	Refused     []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
+	OverLimit   []OverLimit
+}
+
+// Merge is one that made a profile: the profile of Other joined that of
+// Survivor, whose User ID stayed. Key and Value are the identifier that joined
+// them: told together with one's, it led to the other. Value is empty where
+// what is stored does not open.
+type Merge struct {
+	At       time.Time
+	Survivor uuid.UUID
+	Other    uuid.UUID
+	Key      string
+	Value    string // as its source gave it
+	Alias    bool   // an alias said outright that the two are one
+}
+
+// OverLimit tells what a profile did not get, having as many identifiers of a
+// key as it may.
+type OverLimit struct {
+	Key     string
+	Refused int // calls' identifiers, and merges that would have brought too many
+	LastAt  time.Time
 }
 
 // HeldIdentifier is an identifier of a profile as its source gave it.

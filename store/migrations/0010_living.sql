@@ -13,11 +13,18 @@ CREATE TABLE merges (
     at       INTEGER NOT NULL,
     survivor BLOB    NOT NULL,   -- User IDs
     other    BLOB    NOT NULL,
-    key      INTEGER NOT NULL,
+    key      INTEGER NOT NULL,   -- 0 where it was refused before it was kept
     alias    INTEGER NOT NULL,   -- 1 where an alias joined them
     sealed   BLOB    NOT NULL,
     PRIMARY KEY (fragment, n)
 ) WITHOUT ROWID;
+
+-- The identifier that would have joined them, sealed under the key of the
+-- fragment of the profile that it led to. That is a fragment of one of the two
+-- for as long as the row is there. 0 and empty in rows from before.
+ALTER TABLE refused_merges ADD COLUMN key INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE refused_merges ADD COLUMN fragment INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE refused_merges ADD COLUMN sealed BLOB NOT NULL DEFAULT x'';
 
 -- How many identifiers a profile was not given, having as many of their key as
 -- it may.
@@ -45,6 +52,8 @@ CREATE INDEX suppressions_request ON suppressions (request);
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('suppressions', 'suppressions_request', '1000000 5'),
     ('merges', 'merges', '100000 2 1'),
+    ('refused_merges', 'refused_merges', '10000 2 1'),
+    ('refused_merges', 'refused_merges_other', '10000 2 1'),
     ('over_limit', 'over_limit', '1000 1 1'),
     ('returns', 'returns', '10000 1');
 ANALYZE sqlite_schema;
