@@ -22,7 +22,7 @@ var allowed = []struct {
 	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/compattest", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "store/storetest"}},
-	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure"}},
+	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure", "store/ingest"}},
 	{"jobs", []string{"store", "store/erasure"}},
 	{"views", []string{"store/erasure", "static"}},
 	{"store", []string{"store/seal", "store/erasure", "store/ingest"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/efface/efface/handlers/compat/customerlabs"
 	"github.com/efface/efface/handlers/compat/june"
 	"github.com/efface/efface/handlers/compat/lytics"
+	"github.com/efface/efface/handlers/compat/segment"
 	"github.com/efface/efface/handlers/wire"
 )
 
@@ -28,6 +29,8 @@ var forms = []struct {
 	{"/1", clevertap.Refuse},
 	{"/api/platform", june.Refuse},
 	{"/sdk/user_deletion_request", june.Refuse},
+	{"/v1", segment.Refuse},
+	{"/sdk", segment.Refuse},
 	{"/api", refuseAPI},
 }
 

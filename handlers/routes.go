@@ -10,6 +10,7 @@ import (
 	"github.com/efface/efface/handlers/compat/customerlabs"
 	"github.com/efface/efface/handlers/compat/june"
 	"github.com/efface/efface/handlers/compat/lytics"
+	"github.com/efface/efface/handlers/compat/segment"
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/static"
 	"github.com/efface/efface/store/erasure"
@@ -142,6 +143,7 @@ func (s *Server) doors() []wire.API {
 		lytics.New(s.db, s.limiter, s.wakeForNew).API(),
 		clevertap.New(s.db, s.limiter, s.config.CleverTapConcurrency, s.wakeForNew).API(),
 		june.New(s.db, s.limiter, s.wakeForNew).API(),
+		segment.New(s.db, s.limiter).API(),
 	}
 }
 

@@ -149,6 +149,7 @@ var opening = map[erasure.Scope][]string{
 	erasure.ScopeDeletionsWrite: {"Bearer"},
 	erasure.ScopeDeletionsRead:  {"Bearer"},
 	erasure.ScopeProfilesRead:   {"Bearer"},
+	erasure.ScopeIngest:         {"Basic raw", "Basic", "Basic alone", "Authorization and Authorisation"}, // the second is none of its headers
 }
 
 func basic(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

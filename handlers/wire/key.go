@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -39,6 +40,22 @@ func Bearer(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
+}
+
+// BasicUser returns the user name of "Basic CREDENTIALS", the value of a
+// header: in base64, alone or with the colon of an empty password, or raw, as
+// June's own pages have it. Of another scheme it is "".
+func BasicUser(header string) string {
+	scheme, user, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return ""
+	}
+	user = strings.TrimSpace(user)
+	// A raw key is no base64: its prefix holds a sign that base64 has not.
+	if decoded, err := base64.StdEncoding.DecodeString(user); err == nil {
+		return strings.TrimSuffix(string(decoded), ":")
+	}
+	return user
 }
 
 // Actor is the key as who did something.

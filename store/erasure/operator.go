@@ -56,7 +56,7 @@ const (
 
 // Scopes lists the scopes that open a route, in the order pages show them. A
 // key can be made for no other.
-var Scopes = []Scope{ScopeCustomerLabs, ScopeLytics, ScopeCleverTap, ScopeJune, ScopeDeletionsWrite, ScopeDeletionsRead, ScopeProfilesRead}
+var Scopes = []Scope{ScopeCustomerLabs, ScopeLytics, ScopeCleverTap, ScopeJune, ScopeDeletionsWrite, ScopeDeletionsRead, ScopeProfilesRead, ScopeIngest}
 
 // APIKey is a script's credential. The key itself is shown once and stored
 // as its SHA-256.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -15,10 +16,10 @@ import (
 type wireCall struct {
 	Type              string         `json:"type"`
 	MessageID         string         `json:"messageId"`
-	UserID            string         `json:"userId"`
-	AnonymousID       string         `json:"anonymousId"`
-	PreviousID        string         `json:"previousId"`
-	GroupID           string         `json:"groupId"`
+	UserID            idText         `json:"userId"`
+	AnonymousID       idText         `json:"anonymousId"`
+	PreviousID        idText         `json:"previousId"`
+	GroupID           idText         `json:"groupId"`
 	Event             string         `json:"event"`
 	Name              string         `json:"name"`
 	Category          string         `json:"category"`
@@ -30,6 +31,28 @@ type wireCall struct {
 }
 
 type traits map[string]jsontext.Value
+
+// idText is an id. SDKs of languages without types send those that are numbers
+// in their company's database as numbers.
+type idText string
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (id *idText) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	text, err := traitText("", v)
+	*id = idText(text)
+	return err
+}
+
+// beside is what stands beside a call for where the call itself lacks it.
+type beside struct {
+	kind      Kind                      // that of the path it was sent to, which it may not contradict
+	context   map[string]jsontext.Value // its batch's
+	timestamp string                    // its batch's
+}
 
 // contract names every member that the Segment spec gives a call. SDKs send
 // null for what they do not know.
@@ -45,8 +68,30 @@ const MessageIDLength = 255
 
 // ParseCall reads one Segment-spec call, without a source. Its errors are
 // [erasure.Error]s; a call that is refused has told nothing.
-func ParseCall(raw []byte) (Call, error) {
-	w, err := readWire(raw)
+func ParseCall(raw []byte) (Call, error) { return ParseKind("", raw) }
+
+// ParseKind reads one call as [ParseCall] does. It was sent to where only calls
+// of this kind are, and need not say so itself.
+func ParseKind(kind Kind, raw []byte) (Call, error) {
+	if err := checkSize(raw); err != nil {
+		return Call{}, err
+	}
+	if err := contract.Check(raw); err != nil {
+		return Call{}, err
+	}
+	return readCall(raw, beside{kind: kind})
+}
+
+func checkSize(raw []byte) error {
+	if len(raw) > EventSize {
+		return refuse("Shorten the event to %d bytes.", EventSize)
+	}
+	return nil
+}
+
+// readCall reads a call whose form was checked.
+func readCall(raw []byte, b beside) (Call, error) {
+	w, err := readWire(raw, b)
 	if err != nil {
 		return Call{}, err
 	}
@@ -65,13 +110,7 @@ func ParseCall(raw []byte) (Call, error) {
 	return c, nil
 }
 
-func readWire(raw []byte) (*wireCall, error) {
-	if len(raw) > EventSize {
-		return nil, refuse("Shorten the event to %d bytes.", EventSize)
-	}
-	if err := contract.Check(raw); err != nil {
-		return nil, err
-	}
+func readWire(raw []byte, b beside) (*wireCall, error) {
 	var w wireCall
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return nil, typeError(err)
@@ -86,7 +125,33 @@ func readWire(raw []byte) (*wireCall, error) {
 	default:
 		return nil, refuse("Give properties as an object.")
 	}
-	return &w, nil
+	return &w, b.lend(&w)
+}
+
+// lend gives a call what it lacks.
+func (b beside) lend(w *wireCall) (err error) {
+	if w.Type == "" {
+		w.Type = string(b.kind)
+	}
+	if b.kind != "" && w.Type != string(b.kind) {
+		return refuse("Send the call to the path of its type, or leave the type out.")
+	}
+	if w.timestamp() == "" {
+		w.Timestamp = b.timestamp
+	}
+	if len(b.context) == 0 || w.Context != nil && w.Context.Kind() != '{' {
+		return nil
+	}
+	var own map[string]jsontext.Value
+	if w.Context != nil {
+		if err := json.Unmarshal(w.Context, &own); err != nil {
+			return err
+		}
+	}
+	all := maps.Clone(b.context)
+	maps.Copy(all, own)
+	w.Context, err = json.Marshal(all, json.Deterministic(true))
+	return err
 }
 
 // typeError names the member that is of the wrong type. Only names of the
@@ -125,7 +190,7 @@ func (c *Call) fill(w *wireCall, ctx *wireContext) error {
 	case Group:
 		err = c.fillGroup(w)
 	case Alias:
-		c.PreviousID, err = w.PreviousID, checkID("previousId", w.PreviousID)
+		c.PreviousID, err = string(w.PreviousID), checkID("previousId", string(w.PreviousID))
 	case Page, Screen:
 	default:
 		err = refuse("Give type as identify, track, group, alias, page or screen.")
@@ -142,16 +207,17 @@ func (c *Call) fill(w *wireCall, ctx *wireContext) error {
 }
 
 func (c *Call) fillGroup(w *wireCall) error {
-	if err := checkID("groupId", w.GroupID); err != nil {
+	groupID := string(w.GroupID)
+	if err := checkID("groupId", groupID); err != nil {
 		return err
 	}
 	g := gathering{table: erasure.Group}
-	if err := g.add(erasure.KeyGroupID, w.GroupID); err != nil {
+	if err := g.add(erasure.KeyGroupID, groupID); err != nil {
 		return err
 	}
 	var err error
 	c.Traits, err = g.addTraits(w.Traits)
-	c.GroupID, c.GroupIdentifiers = w.GroupID, g.ids
+	c.GroupID, c.GroupIdentifiers = groupID, g.ids
 	return err
 }
 

@@ -79,6 +79,37 @@ func TestTimesAreKeptInUTC(t *testing.T) {
 	}
 }
 
+// SDKs of languages without types send the ids that a database counts as
+// numbers.
+func TestAnIDMayBeANumber(t *testing.T) {
+	for call, want := range map[string]string{
+		`{"type":"identify","userId":12345678901234567890,"anonymousId":7}`:                                              `user_id=12345678901234567890 anonymous_id=7`,
+		`{"type":"track","event":"x","userId":1,"context":{"externalIds":[{"id":51,"type":"hubspot_user_id"}]}}`:         `user_id=1 hubspot_user_id=51`,
+		`{"type":"track","event":"x","anonymousId":-1.50,"userId":null,"context":{"externalIds":[{"type":"braze_id"}]}}`: `anonymous_id=-1.50`,
+	} {
+		if got := values(parse(t, call)); got != want {
+			t.Errorf("%s: got %s", call, got)
+		}
+	}
+	if a := parse(t, `{"type":"alias","userId":1,"previousId":2}`); a.PreviousID != "2" {
+		t.Errorf("got %+v", a)
+	}
+	if g := parse(t, `{"type":"group","userId":1,"groupId":3}`); g.GroupID != "3" || !strings.Contains(string(g.Record), `"groupId":"3"`) {
+		t.Errorf("got %+v, %s", g, g.Record)
+	}
+}
+
+func TestAPathSaysTheTypeOfItsCalls(t *testing.T) {
+	for call, kind := range map[string]Kind{`{"userId":"1"}`: Identify, `{"userId":"1","type":"identify"}`: Identify, `{"userId":"1","type":null}`: Page} {
+		if c, err := ParseKind(kind, []byte(call)); err != nil || c.Kind != kind {
+			t.Errorf("%s: got %+v, %v", call, c, err)
+		}
+	}
+	if _, err := ParseKind(Page, []byte(`{"userId":"1","type":"identify"}`)); erasure.CodeOf(err) != erasure.CodeInvalid {
+		t.Errorf("another type is taken: %v", err)
+	}
+}
+
 func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for name, call := range map[string]string{
@@ -108,7 +139,7 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"type in capitals":       `{"type":"Identify","userId":"1"}`,
 		"nobody":                 `{"type":"identify","traits":{"email":"ann@example.com"}}`,
 		"nobody, blanks":         `{"type":"identify","userId":" \u200b"}`,
-		"userId a number":        `{"type":"identify","userId":1}`,
+		"userId true":            `{"type":"identify","userId":true}`,
 		"userId an object":       `{"type":"identify","userId":{"ann":1}}`,
 		"over-long userId":       `{"type":"identify","userId":"` + strings.Repeat("a", 1025) + `"}`,
 		"messageId a number":     `{"type":"identify","userId":"1","messageId":1}`,
@@ -118,7 +149,7 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"context a list":         `{"type":"track","event":"x","userId":"1","context":[]}`,
 		"context.traits a list":  `{"type":"track","event":"x","userId":"1","context":{"traits":[]}}`,
 		"externalIds an object":  `{"type":"track","event":"x","userId":"1","context":{"externalIds":{}}}`,
-		"external id a number":   `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":1,"type":"a"}]}}`,
+		"external id a list":     `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":["ann"],"type":"a"}]}}`,
 		"external type no key":   `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":"1","type":"ann@example.com"}]}}`,
 		"email a list":           `{"type":"identify","userId":"1","traits":{"email":["ann@example.com"]}}`,
 		"two user ids":           `{"type":"identify","userId":"1","context":{"externalIds":[{"id":"ann","type":"user_id"}]}}`,

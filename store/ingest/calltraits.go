@@ -22,7 +22,7 @@ type wireContext struct {
 }
 
 type externalID struct {
-	ID         string `json:"id"`
+	ID         idText `json:"id"`
 	Type       string `json:"type"`
 	Collection string `json:"collection"`
 	Encoding   string `json:"encoding"`
@@ -45,10 +45,10 @@ func readContext(raw jsontext.Value) (*wireContext, error) {
 
 // addOwn takes the ids that the call has members for; it needs one of them.
 func (g *gathering) addOwn(w *wireCall) error {
-	if err := g.add(erasure.KeyUserID, w.UserID); err != nil {
+	if err := g.add(erasure.KeyUserID, string(w.UserID)); err != nil {
 		return err
 	}
-	if err := g.add(erasure.KeyAnonymousID, w.AnonymousID); err != nil {
+	if err := g.add(erasure.KeyAnonymousID, string(w.AnonymousID)); err != nil {
 		return err
 	}
 	if len(g.ids) == 0 {
@@ -120,7 +120,7 @@ func (g *gathering) addContext(ctx *wireContext) error {
 		if x.Type == erasure.KeyGroupID { // of whom they belong to, not of who they are
 			continue
 		}
-		if err := g.add(x.Type, x.ID); err != nil {
+		if err := g.add(x.Type, string(x.ID)); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,10 @@
 package ingest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -96,4 +98,21 @@ func CheckSource(name string) error {
 		}
 	}
 	return nil
+}
+
+// SourceOf makes the name of a source out of one that people chose more
+// freely, such as that of an API key: itself where it may be one, else what is
+// left of it and a digest, so that two names are two sources.
+func SourceOf(name string) string {
+	if CheckSource(name) == nil {
+		return name
+	}
+	left := strings.Map(func(r rune) rune {
+		if CheckSource(string(r)) != nil {
+			return '-'
+		}
+		return r
+	}, name)
+	digest := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%.47s-%x", left, digest[:8])
 }

@@ -31,7 +31,7 @@ func record(kind Kind, w *wireCall) ([]byte, error) {
 	case Page, Screen:
 		r.Name, r.Category = w.Name, w.Category
 	case Group:
-		r.GroupID, r.Properties = w.GroupID, nil
+		r.GroupID, r.Properties = string(w.GroupID), nil
 	default:
 		return nil, nil
 	}

@@ -1,10 +1,8 @@
 package june
 
 import (
-	"encoding/base64"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
@@ -21,8 +19,7 @@ func (h *Handler) enter(r *http.Request) (key erasure.APIKey, leave func(), err 
 	return key, leave, err
 }
 
-// token reads "Basic KEY", where KEY may stand in base64, alone or with the
-// colon of a user name without a password. June's own prose spells the header
+// token reads the key of [wire.BasicUser]. June's own prose spells the header
 // with an s. Sent twice, in whichever spelling, it is no key: two readers could
 // choose different ones.
 func token(r *http.Request) string {
@@ -30,14 +27,5 @@ func token(r *http.Request) string {
 	if len(given) != 1 {
 		return ""
 	}
-	scheme, key, _ := strings.Cut(given[0], " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return ""
-	}
-	key = strings.TrimSpace(key)
-	// A raw key is no base64: its prefix holds a sign that base64 has not.
-	if decoded, err := base64.StdEncoding.DecodeString(key); err == nil {
-		return strings.TrimSuffix(string(decoded), ":")
-	}
-	return key
+	return wire.BasicUser(given[0])
 }

@@ -1,0 +1,80 @@
+package segment
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/efface/efface/handlers/wire"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
+)
+
+// accept answers to the byte as Segment does.
+func accept(w http.ResponseWriter) error {
+	write(w, http.StatusOK, []byte(`{"success": true}`))
+	return nil
+}
+
+// refused says which events of a batch were, or is nil where none was.
+func refused(events []ingest.Event) error {
+	count, first := 0, 0
+	for i, e := range events {
+		if e.Err == nil {
+			continue
+		}
+		if count++; count == 1 {
+			first = i
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	why, ok := errors.AsType[*erasure.Error](events[first].Err)
+	if !ok {
+		return events[first].Err
+	}
+	return erasure.Errorf(erasure.CodeInvalid, "%s This is event %d; %d of %d are refused, and all others stored.",
+		why.Sentence, first+1, count, len(events))
+}
+
+type refusal struct {
+	Success bool   `json:"success"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Refuse answers an error in the form that SDKs read: one of them takes an
+// answer without code and message for a broken server, and sends again. known
+// is false where the error says nothing to the client and belongs in the log,
+// beside reference.
+func Refuse(w http.ResponseWriter, err error, reference string) (known bool) {
+	status, sentence, known := wire.Classify(err)
+	switch status {
+	case http.StatusForbidden:
+		status = http.StatusUnauthorized
+	case http.StatusRequestEntityTooLarge:
+		status = http.StatusBadRequest
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="Efface"`)
+	}
+	if !known {
+		sentence += " Reference: " + reference
+	}
+	code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+	b, err := json.Marshal(refusal{Code: code, Message: sentence})
+	if err != nil {
+		panic(err) // a sentence of our own is UTF-8
+	}
+	write(w, status, b)
+	return known
+}
+
+func write(w http.ResponseWriter, status int, answer []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // a failed write means that the client went away
+}
