@@ -89,20 +89,21 @@ func (db *DB) activity(ctx context.Context, r activityRow, names map[string]stri
 		return a, nil
 	}
 	var e struct {
-		Time     time.Time      `json:"time"`
-		Kind     erasure.Kind   `json:"kind"`
-		Request  string         `json:"request"`
-		From     string         `json:"from"`
-		To       string         `json:"to"`
-		Origin   erasure.Origin `json:"origin"`
-		Actor    string         `json:"actor"`
-		Profiles []uuid.UUID    `json:"profiles"`
-		Target   string         `json:"target"`
+		Time     time.Time          `json:"time"`
+		Kind     erasure.Kind       `json:"kind"`
+		Request  string             `json:"request"`
+		From     string             `json:"from"`
+		To       string             `json:"to"`
+		Origin   erasure.Origin     `json:"origin"`
+		Actor    string             `json:"actor"`
+		Profiles []uuid.UUID        `json:"profiles"`
+		Target   string             `json:"target"`
+		Reason   erasure.LiftReason `json:"reason"`
 	}
 	if err := json.Unmarshal(r.entry, &e); err != nil {
 		return a, err
 	}
-	a.Time, a.Kind, a.Origin = e.Time, e.Kind, e.Origin
+	a.Time, a.Kind, a.Origin, a.Reason = e.Time, e.Kind, e.Origin, e.Reason
 	_, by, _ := strings.Cut(e.Actor, ":")
 	a.Actor, a.Target = cmp.Or(names[by], e.Actor), cmp.Or(names[e.Target], e.Target)
 	if e.Target != "" {

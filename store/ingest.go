@@ -61,7 +61,7 @@ func (db *DB) Ingest(ctx context.Context, calls []ingest.Call) ([]Result, error)
 			}
 			results[i] = Result{o, err}
 		}
-		return nil
+		return t.writeReturns()
 	})
 	return results, err
 }
@@ -132,9 +132,13 @@ func (t *tx) ingestParts(parts []part) (Outcome, error) {
 // ingest stores one part and returns whom it is about. It refuses before it
 // writes.
 func (t *tx) ingest(p part) (profile, Outcome, error) {
-	ids, err := t.collectable(p.ids)
-	if err != nil || len(ids) == 0 {
-		return profile{}, Suppressed, err
+	ids, left, err := t.collectable(p.ids)
+	if err != nil {
+		return profile{}, Refused, err
+	}
+	if len(ids) == 0 {
+		t.dropped(left)
+		return profile{}, Suppressed, nil
 	}
 	arrived, err := t.arrive(ids)
 	if err != nil {
@@ -147,7 +151,7 @@ func (t *tx) ingest(p part) (profile, Outcome, error) {
 	if err != nil {
 		return profile{}, Refused, err
 	}
-	previous, err := t.collectable(p.previous)
+	previous, leftToo, err := t.collectable(p.previous)
 	if err != nil {
 		return profile{}, Refused, err
 	}
@@ -156,7 +160,10 @@ func (t *tx) ingest(p part) (profile, Outcome, error) {
 			return profile{}, Refused, err
 		}
 	}
-	return r.target, Added, t.tell(r, p)
+	if err := t.tell(r, p); err != nil {
+		return profile{}, Refused, err
+	}
+	return r.target, Added, t.trimmed(append(left, leftToo...), r.target)
 }
 
 // seen finds the profile that a call leads to and that has had it before.

@@ -65,7 +65,8 @@ func (t *tx) suppressOne(c claim, key, normalised string) error {
 	}
 	mac := fingerprint(t.db.secrets.suppression, c.table, key, normalised)
 	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at, expires = excluded.expires`,
+		ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at,
+			expires = excluded.expires, shared_at = 0`,
 		mac[:], string(c.table), number, c.id[:], t.now.UnixMilli(), t.hb.Store+t.db.options.SuppressFor.Milliseconds())
 	return err
 }
@@ -114,33 +115,35 @@ func (t *tx) unreadable(c claim, err error) bool {
 	return true
 }
 
-// collectable leaves out the identifiers that may not be collected again. It
-// leaves out all of them where those that decide whose they are may not: what
-// remained would be told of somebody else.
-func (t *tx) collectable(ids []identifier) (keep []identifier, err error) {
+// collectable leaves out the identifiers that may not be collected again, and
+// returns them. It leaves out all of them where those that decide whose they
+// are may not: what remained would be told of somebody else.
+func (t *tx) collectable(ids []identifier) (keep []identifier, left []leftOut, err error) {
 	var one int
 	err = t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ids, nil
+		return ids, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, id := range ids {
-		suppressed, err := t.suppressed(id)
+		l, suppressed, err := t.suppressed(id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if !suppressed {
+		if suppressed {
+			left = append(left, l)
+		} else {
 			keep = append(keep, id)
 		}
 	}
 	if decides := deciding(ids); !slices.ContainsFunc(keep, func(k identifier) bool {
 		return slices.ContainsFunc(decides, func(d identifier) bool { return d.key == k.key && d.mac == k.mac })
 	}) {
-		return nil, nil
+		return nil, left, nil
 	}
-	return keep, nil
+	return keep, left, nil
 }
 
 // deciding are the identifiers that say whose the others are: those that lead
@@ -158,12 +161,13 @@ func deciding(ids []identifier) (decide []identifier) {
 	return decide
 }
 
-func (t *tx) suppressed(id identifier) (bool, error) {
-	var one int
-	mac := fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)
-	err := t.row(`SELECT 1 FROM suppressions WHERE mac = $1 AND expires > $2`, mac[:], t.hb.Store).Scan(&one)
+// suppressed reports whether an identifier may not be collected again, and
+// since whose erasure.
+func (t *tx) suppressed(id identifier) (l leftOut, suppressed bool, err error) {
+	l = leftOut{table: id.table, key: id.key, mac: fingerprint(t.db.secrets.suppression, id.table, id.key, id.value)}
+	err = t.row(`SELECT request FROM suppressions WHERE mac = $1 AND expires > $2`, l.mac[:], t.hb.Store).Scan(scan16(&l.request))
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return l, false, nil
 	}
-	return err == nil, err
+	return l, err == nil, err
 }

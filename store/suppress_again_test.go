@@ -48,3 +48,58 @@ func TestSuppressionIsAddedOrTheClaimCameFirst(t *testing.T) {
 	}
 	storetest.CheckLog(t, d.dir)
 }
+
+// A claim's suppressions are in its own commit: what arrives beside it goes with
+// the erasure or is dropped, and never begins a new profile.
+func TestWhatArrivesBesideAClaimNeverComesBack(t *testing.T) {
+	d := openOnDisk(t)
+	came := map[store.Outcome]int{}
+	for i := range 40 {
+		user := fmt.Sprint("u", i)
+		storetest.Identify(t, d.DB, "shop", "user_id", user)
+		r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", user)[0], Suppress: true, Origin: erasure.API})
+		must(t, err)
+		d.clock.Advance(24 * time.Hour)
+		var back store.Result
+		both := []func(){
+			func() { must(t, second(d.ClaimDue(t.Context(), 10))) },
+			func() { back = storetest.Identify(t, d.DB, "shop", "user_id", user, "email", user+"@example.com") },
+		}
+		if rand.IntN(2) == 0 {
+			slices.Reverse(both)
+		}
+		d.Together(t, both...)
+		storetest.EraseAll(t, d.DB)
+		came[back.Outcome]++
+		for _, id := range storetest.Identifiers("user_id", user, "email", user+"@example.com") {
+			if found, err := d.Find(t.Context(), id); err != nil || len(found) != 0 {
+				t.Errorf("%s came back, having been %s, %v", id.Key, back.Outcome, err)
+			}
+		}
+		s, err := d.SuppressedSince(t.Context(), r)
+		if err != nil || (s.Returns.Dropped == 1) != (back.Outcome == store.Suppressed) {
+			t.Errorf("it was %s, and counted is %+v, %v", back.Outcome, s.Returns, err)
+		}
+	}
+	if came[store.Added] == 0 || came[store.Suppressed] == 0 {
+		t.Errorf("each of them came first %v times: that is no race", came)
+	}
+	storetest.CheckLog(t, d.dir)
+}
+
+func TestWritesThatShareACommitAreCountedOnceEach(t *testing.T) {
+	d := openOnDisk(t)
+	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
+	r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", "u1")[0], Suppress: true, Origin: erasure.API})
+	must(t, err)
+	d.clock.Advance(24 * time.Hour)
+	storetest.EraseAll(t, d.DB)
+	calls := make([]func(), 100)
+	for i := range calls {
+		calls[i] = func() { storetest.Identify(t, d.DB, "shop", "user_id", "u1") }
+	}
+	d.Together(t, calls...)
+	if s, err := d.SuppressedSince(t.Context(), r); err != nil || s.Returns.Dropped != len(calls) {
+		t.Errorf("of %d calls are counted %+v, %v", len(calls), s.Returns, err)
+	}
+}

@@ -24,6 +24,7 @@ type tx struct {
 	opened  map[seal.Ref]seal.Key // keys read in this transaction
 	callers map[uuid.UUID]string  // names of API keys that stand in this transaction
 	spare   []seal.Key            // made for the job under way
+	back    returns               // of the job under way
 	wrote   bool                  // whether the job under way may have changed rows
 	steered bool                  // whether it may have changed what a look-up gives
 	changed bool                  // whether an earlier job of this commit did
@@ -41,7 +42,7 @@ func newTx(w *writer) *tx {
 
 // mark is what [tx.reset] takes, when the next job begins.
 func (t *tx) mark() int {
-	t.wrote, t.steered, t.spare = false, false, nil
+	t.wrote, t.steered, t.spare, t.back = false, false, nil, returns{}
 	return len(t.entries)
 }
 

@@ -45,6 +45,10 @@ const (
 	LinkUsed         Kind = "operator.link_used"        // it has set a password
 	KeyCreated       Kind = "key.created"
 	KeyRevoked       Kind = "key.revoked"
+	// SuppressionsChecked says that somebody asked whether identifiers are
+	// suppressed, and of how many.
+	SuppressionsChecked Kind = "suppression.checked"
+	SuppressionLifted   Kind = "suppression.lifted"
 )
 
 // Entry is one line of the deletion log. In the clear it holds only random
@@ -68,6 +72,7 @@ type Entry struct {
 	Target    *uuid.UUID  // the operator or API key that the entry is about
 	// FromRole and ToRole are an operator's, in the members from and to.
 	FromRole, ToRole Role
+	Reason           LiftReason // why a suppression was lifted
 }
 
 // Counts are numbers of things found or erased, in the order of [wireEntry].
@@ -111,6 +116,7 @@ type wireEntry struct {
 	Nonce     string      `json:"nonce"`
 	Origin    Origin      `json:"origin,omitempty"`
 	Profiles  []uuid.UUID `json:"profiles,omitempty"`
+	Reason    LiftReason  `json:"reason,omitempty"`
 	Reference string      `json:"reference,omitempty"`
 	Request   string      `json:"request,omitempty"`
 	Subject   string      `json:"subject,omitempty"`
@@ -129,7 +135,7 @@ func (e *Entry) Canonical() ([]byte, error) {
 		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind,
 		From: cmp.Or(string(e.From), string(e.FromRole)), To: cmp.Or(string(e.To), string(e.ToRole)),
-		Origin: e.Origin, Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
+		Origin: e.Origin, Reason: e.Reason, Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
 	}
 	if e.Request != nil {
 		w.Request = e.Request.String()
@@ -162,5 +168,6 @@ type Activity struct {
 	EffaceID         *uuid.UUID
 	FromRole, ToRole Role // of an operator
 	Origin           Origin
-	Dropped          bool // the content went after its retention; only the hash is left
+	Reason           LiftReason // of a suppression that was lifted
+	Dropped          bool       // the content went after its retention; only the hash is left
 }

@@ -74,3 +74,16 @@ func TestAnEntrySaysWhoAndFromWhichRoleToWhich(t *testing.T) {
 		t.Errorf("the entry is\n%s\nand not\n%s", fixed, want)
 	}
 }
+
+func TestAnEntrySaysWhyASuppressionWasLifted(t *testing.T) {
+	request, _ := erasure.ParseRequestID("er_01jn8x0w00fj9vz3k0q4x6y7ha")
+	e := erasure.Entry{Kind: erasure.SuppressionLifted, Actor: erasure.Terminal, Request: &request, Reason: erasure.LiftShared, Reference: "T-2"}
+	b, err := e.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical := jsontext.Value(bytes.Clone(b))
+	if err := canonical.Canonicalize(); err != nil || !bytes.Equal(canonical, b) || !bytes.Contains(b, []byte(`,"reason":"shared","reference":"T-2",`)) {
+		t.Errorf("the entry is\n%s\nand RFC 8785 makes of it\n%s, %v", b, canonical, err)
+	}
+}

@@ -19,7 +19,7 @@ type Opener func(t testing.TB, configure ...func(*store.Options)) *store.DB
 func Conformance(t *testing.T, open Opener) {
 	for subject, all := range map[string]behaviours{
 		"resolution": resolution, "merges": merges, "shown merges": shownMerges, "requests": requests, "pages": pages, "joined requests": joinedRequests,
-		"batches": batches, "bulks": bulks, "calls sent again": sentAgain, "erasures": erasures, "groups": groups, "sessions": sessions, "submissions": submissions,
+		"batches": batches, "bulks": bulks, "calls sent again": sentAgain, "erasures": erasures, "groups": groups, "suppressions": suppressions, "sessions": sessions, "submissions": submissions,
 	} {
 		t.Run(subject, func(t *testing.T) {
 			t.Parallel()

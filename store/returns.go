@@ -1,0 +1,97 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// leftOut is a suppressed identifier that came again.
+type leftOut struct {
+	table   erasure.Table
+	key     string
+	mac     [16]byte // the suppression's
+	request erasure.RequestID
+}
+
+// returns gathers what came back in one write, for its end: of somebody whose
+// data keeps coming, a thousand calls change one row once.
+type returns struct {
+	calls map[erasure.RequestID]erasure.Returns
+	// shared are the fingerprints that came with another profile's data, each
+	// with the number of the key that tells the two apart.
+	shared map[[16]byte]int64
+}
+
+// count counts a call once for each request that suppressed something of it.
+func (b *returns) count(left []leftOut, add func(*erasure.Returns)) {
+	if b.calls == nil {
+		b.calls, b.shared = map[erasure.RequestID]erasure.Returns{}, map[[16]byte]int64{}
+	}
+	counted := map[erasure.RequestID]bool{}
+	for _, l := range left {
+		if !counted[l.request] {
+			counted[l.request] = true
+			r := b.calls[l.request]
+			add(&r)
+			b.calls[l.request] = r
+		}
+	}
+}
+
+// dropped counts a call of which nothing is kept. It leaves no trace of its
+// message id, so a repeat counts again.
+func (t *tx) dropped(left []leftOut) {
+	t.back.count(left, func(r *erasure.Returns) { r.Dropped++ })
+}
+
+// trimmed counts a call that is told of a profile without its suppressed
+// identifiers. Where that profile has a value of a key that allows one, as a
+// user_id, it is not the one that was erased with another value: then an
+// identifier that both had is shared.
+func (t *tx) trimmed(left []leftOut, told profile) error {
+	if len(left) == 0 {
+		return nil
+	}
+	t.back.count(left, func(r *erasure.Returns) { r.Trimmed++ })
+	for _, spec := range erasure.Keys(told.table) {
+		if !spec.OneValue || spec.Name == effaceIDKey {
+			continue
+		}
+		number, err := t.keyNumber(told.table, spec.Name)
+		if err != nil {
+			return err
+		}
+		has, err := t.hasKey(told.id, number)
+		if err != nil {
+			return err
+		}
+		for _, l := range left {
+			if has && !erasure.KeyOf(l.table, l.key).OneProfile {
+				t.back.shared[l.mac] = number
+			}
+		}
+	}
+	return nil
+}
+
+// writeReturns writes what came back in this write.
+func (t *tx) writeReturns() error {
+	for id, r := range t.back.calls {
+		_, err := t.exec(`INSERT INTO returns (request, dropped, trimmed, last_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (request) DO UPDATE SET dropped = returns.dropped + excluded.dropped, trimmed = returns.trimmed + excluded.trimmed,
+				last_at = excluded.last_at`, id[:], r.Dropped, r.Trimmed, t.now.UnixMilli())
+		if err != nil {
+			return fmt.Errorf("counting what came back: %w", err)
+		}
+	}
+	for mac, key := range t.back.shared {
+		_, err := t.exec(`UPDATE suppressions SET shared_at = $1 WHERE mac = $2
+			AND EXISTS (SELECT 1 FROM suppressions o WHERE o.request = suppressions.request AND o.key = $3)`,
+			t.now.UnixMilli(), mac[:], key)
+		if err != nil {
+			return fmt.Errorf("noting what is shared: %w", err)
+		}
+	}
+	return nil
+}
