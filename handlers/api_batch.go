@@ -147,7 +147,7 @@ func (l *batchList) add(ctx context.Context, text []byte) error {
 	if err := l.say(text); err != nil {
 		return err
 	}
-	line := erasure.Line{N: l.in.line, Reason: asked.Reason, Reference: asked.Reference, Suppress: asked.Suppress}
+	line := erasure.Line{N: l.in.line, Reason: asked.Reason, Reference: asked.Reference, Suppress: l.s.suppresses(asked)}
 	var err error
 	line.Asked, err = asked.identifier(ctx, l.keyNames)
 	if e, ok := errors.AsType[*erasure.Error](err); ok {

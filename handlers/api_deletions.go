@@ -52,7 +52,14 @@ type newDeletion struct {
 	apiIdentifier
 	Reason    string `json:"reason"`
 	Reference string `json:"reference"`
-	Suppress  bool   `json:"suppress"`
+	Suppress  *bool  `json:"suppress"` // nil is the server's default
+}
+
+func (s *Server) suppresses(n newDeletion) bool {
+	if n.Suppress == nil {
+		return s.config.Suppress
+	}
+	return *n.Suppress
 }
 
 var deletionMembers = erasure.Members{
@@ -76,7 +83,7 @@ func (s *Server) createDeletion(w http.ResponseWriter, r *http.Request, key eras
 	}
 	made, created, err := s.db.RequestErasureOnce(r.Context(), erasure.NewRequest{
 		Asked: id, Origin: erasure.API, Actor: wire.Actor(key),
-		Reason: asked.Reason, Reference: asked.Reference, Suppress: asked.Suppress,
+		Reason: asked.Reason, Reference: asked.Reference, Suppress: s.suppresses(asked),
 	}, mark)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ var (
 )
 
 func (s *Server) showBulk(w http.ResponseWriter, r *http.Request) error {
-	return s.renderUpload(w, r, http.StatusOK, views.BulkForm{Table: erasure.User})
+	return s.renderUpload(w, r, http.StatusOK, views.BulkForm{Table: erasure.User, Suppress: s.config.Suppress})
 }
 
 func (s *Server) renderUpload(w http.ResponseWriter, r *http.Request, status int, form views.BulkForm) (err error) {

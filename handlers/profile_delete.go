@@ -32,7 +32,7 @@ func (s *Server) showDeletion(w http.ResponseWriter, r *http.Request) error {
 	if profile.Open != nil {
 		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice})
 	}
-	return s.renderDeletion(w, r, http.StatusOK, id, views.DeleteForm{})
+	return s.renderDeletion(w, r, http.StatusOK, id, views.DeleteForm{Suppress: s.config.Suppress})
 }
 
 // renderDeletion opens the profile's identifiers, so that whose it is can be

@@ -32,6 +32,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Location       *time.Location // of the times on pages; nil is UTC
 	CancelWindow   time.Duration
+	Suppress       bool          // whether the console and Efface's own API suppress unless told otherwise
 	SuppressFor    time.Duration // as the store was told; shown where it is chosen
 	KeepCancelled  time.Duration // as the sweeper was told; shown where a request is cancelled
 	RatePerKey     float64       // requests a second that each API key may make; 0 is any number

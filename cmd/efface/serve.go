@@ -28,6 +28,7 @@ type serveCommand struct {
 	PhoneRegion  string    `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
 	TimeZone     string    `help:"Time zone of the times on pages." default:"UTC" placeholder:"NAME"`
 
+	Suppress      bool    `help:"Whether a deletion asks, where nothing else is chosen, that the person is not collected again." default:"false"`
 	SuppressFor   span    `help:"How long a suppression lasts." default:"${suppress_for}" placeholder:"DURATION"`
 	KeepCancelled span    `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
 	KeepLog       span    `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`

@@ -62,6 +62,7 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 		config.TrustedProxies = append(config.TrustedProxies, n.Prefix)
 	}
 	config.CancelWindow, config.SuppressFor, config.KeepCancelled = c.CancelWindow.Duration, c.SuppressFor.Duration, c.KeepCancelled.Duration
+	config.Suppress = c.Suppress
 	config.RatePerKey, config.AtOncePerKey = c.RatePerKey, c.AtOncePerKey
 	config.CleverTapConcurrency = c.CleverTapConcurrency
 	return config, nil
