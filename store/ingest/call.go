@@ -223,7 +223,7 @@ func (c *Call) fillGroup(w *wireCall) error {
 
 func need(name, value string) error {
 	if erasure.CleanPaste(value) == "" {
-		return refuse("Give the call a %s.", name)
+		return refuse("Give the call its %s.", name)
 	}
 	return nil
 }
