@@ -235,6 +235,7 @@ func (t *tx) tell(r resolution, p part) error {
 	}
 	if p.record != nil {
 		f.Records++
+		(*years)(&f.Years).count(p.at, t.now)
 		_, err := t.exec(`INSERT INTO records (fragment, n, at, sealed) VALUES ($1, $2, $3, $4)`,
 			f.id, f.Records, p.at, f.key.Seal(p.record, recordAD(int64(f.Records))))
 		if err != nil {
@@ -247,8 +248,8 @@ func (t *tx) tell(r resolution, p part) error {
 			return err
 		}
 	}
-	_, err = t.exec(`UPDATE fragments SET identifiers = $1, traits = $2, records = $3, last_at = $4 WHERE id = $5`,
-		f.Identifiers, f.Traits, f.Records, t.now.UnixMilli(), f.id)
+	_, err = t.exec(`UPDATE fragments SET identifiers = $1, traits = $2, records = $3, years = $4, last_at = $5 WHERE id = $6`,
+		f.Identifiers, f.Traits, f.Records, years(f.Years).text(), t.now.UnixMilli(), f.id)
 	return err
 }
 
@@ -260,9 +261,9 @@ func (t *tx) fragmentOf(p profile, source string) (telling, error) {
 	if err != nil {
 		return f, err
 	}
-	err = t.row(`SELECT id, key_row, key_id, identifiers, traits, records FROM fragments
+	err = t.row(`SELECT id, key_row, key_id, identifiers, traits, records, years FROM fragments
 		WHERE profile = $1 AND source = $2 ORDER BY id LIMIT 1`, p.id, number).
-		Scan(&f.id, &f.fragment.key.Row, scan16(&f.fragment.key.ID), &f.Identifiers, &f.Traits, &f.Records)
+		Scan(&f.id, &f.fragment.key.Row, scan16(&f.fragment.key.ID), &f.Identifiers, &f.Traits, &f.Records, (*years)(&f.Years))
 	if err == nil {
 		f.key, err = t.key(f.fragment.key)
 		return f, err

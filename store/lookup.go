@@ -199,11 +199,11 @@ type fragment struct {
 	erasure.Source
 }
 
-const fragmentsQuery = `SELECT f.id, s.name, f.key_row, f.key_id, f.identifiers, f.traits, f.records, f.first_at, f.last_at
+const fragmentsQuery = `SELECT f.id, s.name, f.key_row, f.key_id, f.identifiers, f.traits, f.records, f.years, f.first_at, f.last_at
 	FROM fragments f JOIN sources s ON s.id = f.source WHERE f.profile = $1 ORDER BY f.id`
 
 func scanFragment(scan func(...any) error) (f fragment, err error) {
-	err = scan(&f.id, &f.Name, &f.key.Row, scan16(&f.key.ID), &f.Identifiers, &f.Traits, &f.Records,
+	err = scan(&f.id, &f.Name, &f.key.Row, scan16(&f.key.ID), &f.Identifiers, &f.Traits, &f.Records, (*years)(&f.Years),
 		scanTime(&f.FirstAt), scanTime(&f.LastAt))
 	return f, err
 }

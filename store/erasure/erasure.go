@@ -95,7 +95,8 @@ type Source struct {
 	Identifiers int
 	Traits      int
 	Records     int
-	FirstAt     time.Time // of its earliest call; by Efface's clock
+	Years       map[int]int // its records by year in UTC; 0 is a time that cannot be
+	FirstAt     time.Time   // of its earliest call; by Efface's clock
 	LastAt      time.Time
 }
 

@@ -1,8 +1,11 @@
 -- How many records of a fragment are of which year (UTC), as {"2025":12}: it is
--- shown before an erasure, also of somebody with a million of them.
+-- shown before an erasure, also of somebody with a million of them. Year 0 is
+-- what a clock cannot have meant.
 ALTER TABLE fragments ADD COLUMN years TEXT NOT NULL DEFAULT '';
-UPDATE fragments SET years = (SELECT json_group_object(year, n) FROM
-    (SELECT strftime('%Y', at / 1000, 'unixepoch') AS year, COUNT(*) AS n FROM records WHERE fragment = fragments.id GROUP BY year))
+UPDATE fragments SET years = (SELECT json_group_object(CAST(year AS TEXT), n) FROM
+    (SELECT CASE WHEN at BETWEEN 0 AND strftime('%s', 'now', 'start of year', '+2 years') * 1000 - 1
+        THEN CAST(strftime('%Y', at / 1000, 'unixepoch') AS INTEGER) ELSE 0 END AS year, COUNT(*) AS n
+    FROM records WHERE fragment = fragments.id GROUP BY year))
     WHERE records > 0;
 
 -- What joined what. Clustered by a fragment of the profile that stayed: its key
