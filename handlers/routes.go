@@ -101,6 +101,10 @@ func (s *Server) table() []route {
 		{"GET", "/logs", signedIn, noBody, false, s.showLogs},
 		{"GET", "/logs/rows", signedIn, noBody, true, s.pollRows},
 		{"GET", "/logs.csv", signedIn, noBody, false, s.exportLogs},
+		{"GET", "/suppressions", signedIn, noBody, false, s.showSuppressions},
+		{"POST", "/suppressions/check", staff, formBody, false, s.checkSuppression},
+		{"POST", "/suppressions/lift", staff, formBody, false, s.askLift},
+		{"POST", "/suppressions/lift/confirm", staff, formBody, false, s.lift},
 		{"GET", "/activity", auditing, noBody, false, s.showActivity},
 
 		{"GET", "/developers", signedIn, noBody, false, s.showDevelopers},

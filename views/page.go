@@ -3,6 +3,7 @@
 package views
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
@@ -53,6 +54,7 @@ type LinkForm struct {
 // FindForm posts to /find: table, key, value, region. Another table's keys come
 // by GET with table alone.
 type FindForm struct {
+	Path     string // of the page; "" is /find
 	Table    erasure.Table
 	Key      string
 	Value    string
@@ -66,6 +68,8 @@ type FindForm struct {
 	Named    *erasure.RequestID // the value is no identifier but this
 	Problems Problems
 }
+
+func (f FindForm) path() string { return cmp.Or(f.Path, "/find") }
 
 // DeleteForm posts to /profiles/{efface_id}/delete: confirm, reason,
 // reference, suppress (value "yes").

@@ -9,8 +9,11 @@ import (
 // RequestPage is a request on its way. It shows what is sealed of it only as
 // it was opened when the page was asked for: a poll opens nothing.
 type RequestPage struct {
-	Request   erasure.Request
-	Confirmed bool // by this operator, just now
+	Request erasure.Request
+	// Suppressed is what may not be collected since the erasure began; nil
+	// where that was not chosen, or it has not begun.
+	Suppressed *erasure.Suppressed
+	Confirmed  bool // by this operator, just now
 	// Poll is the URL of [RequestProgress], asked for every Every. "" where
 	// nothing of it will change.
 	Poll   string

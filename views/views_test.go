@@ -65,7 +65,18 @@ func every() map[string]templ.Component {
 	checking.Stage, queueing.Stage, done.Stage = erasure.Checking, erasure.Queueing, erasure.Done
 	done.Batch = &erasure.Batch{ID: checked.ID, In: map[erasure.State]int{erasure.Pending: 1}}
 	queueing.Batch = done.Batch
+	one := erasure.Suppression{Request: r.ID, Table: erasure.User, Key: "email", Since: made, Until: made, SharedAt: made}
+	suppressed := erasure.Suppressed{Request: r.ID, Table: erasure.User, Keys: []erasure.SuppressedKey{{Key: "email", Count: 2}}, Since: made, Until: made,
+		Shared: []erasure.Suppression{one}, Returns: erasure.Returns{Dropped: 12, Trimmed: 1, LastAt: made}}
+	oneGroup := one
+	oneGroup.Table = erasure.Group
+	check := views.FindForm{Table: erasure.User, Keys: []string{"email"}, Value: "ann@example.com", Problems: wrong("key", "value", "region")}
 	return map[string]templ.Component{
+		"suppressions":   views.Suppressions(admin, views.SuppressionsPage{Form: check, Checked: &views.Checked{Suppression: &one}, List: []erasure.Suppressed{suppressed}, Next: "/suppressions?cursor=x"}),
+		"lift":           views.Lift(admin, one, views.LiftForm{Problems: wrong("reason", "reference")}),
+		"group_lift":     views.Lift(admin, oneGroup, views.LiftForm{}),
+		"suppressed":     views.Request(admin, views.RequestPage{Request: r, Suppressed: &suppressed}),
+		"group_suppress": views.Request(admin, views.RequestPage{Request: groups, Suppressed: &suppressed}),
 		"bulk_upload":    views.BulkUpload(admin, views.BulkForm{Problems: wrong("region", "reference", "reason", "file")}, []erasure.Bulk{{Stage: erasure.Checked}}),
 		"bulk_checking":  views.Bulk(admin, views.BulkPage{List: checking}),
 		"bulk_checked":   views.Bulk(admin, views.BulkPage{List: checked, Problems: wrong("confirm")}),
@@ -161,7 +172,7 @@ func TestDestroyedKeysArePromisedWithWhatBackupsStillRead(t *testing.T) {
 }
 
 func TestNoPageOfAGroupSpeaksOfAPerson(t *testing.T) {
-	for _, name := range []string{"group", "group_find", "group_delete", "group_request"} {
+	for _, name := range []string{"group", "group_find", "group_delete", "group_request", "group_lift", "group_suppress"} {
 		doc := render(t, every()[name])
 		doc.Find("#table, table").Remove() // the choice of the other table, and how each value is matched
 		text := strings.Join(strings.Fields(doc.Find("main").Text()), " ")
@@ -240,9 +251,9 @@ func TestAuditorsSeeARequestWithoutIdentifierAndReason(t *testing.T) {
 
 func TestTheNavigationOffersWhatTheRoleMayOpen(t *testing.T) {
 	want := map[erasure.Role]string{
-		erasure.Admin:   "/find /bulk /logs /settings/keys /settings/operators /settings /activity /developers /account",
-		erasure.Staff:   "/find /bulk /logs /developers /account",
-		erasure.Auditor: "/logs /activity /developers /account",
+		erasure.Admin:   "/find /bulk /logs /suppressions /settings/keys /settings/operators /settings /activity /developers /account",
+		erasure.Staff:   "/find /bulk /logs /suppressions /developers /account",
+		erasure.Auditor: "/logs /suppressions /activity /developers /account",
 	}
 	for role, paths := range want {
 		var got []string
