@@ -160,7 +160,7 @@ func (t *tx) ingest(p part) (profile, Outcome, error) {
 			return profile{}, Refused, err
 		}
 	}
-	if err := t.tell(r, p); err != nil {
+	if err := t.tell(r, p, arrived); err != nil {
 		return profile{}, Refused, err
 	}
 	return r.target, Added, t.trimmed(append(left, leftToo...), r.target)
@@ -217,16 +217,17 @@ type telling struct {
 	profile profile
 	key     seal.Key
 	isNew   bool
+	only    bool // of its profile, so that whatever leads there is in it
 }
 
 // tell writes what a call says into its source's fragment of the profile.
-func (t *tx) tell(r resolution, p part) error {
+func (t *tx) tell(r resolution, p part, arrived []arrival) error {
 	f, err := t.fragmentOf(r.target, p.source)
 	if err != nil {
 		return fmt.Errorf("opening the source's fragment: %w", err)
 	}
 	for _, id := range r.keep {
-		if err := t.tellIdentifier(&f, id); err != nil {
+		if err := t.tellIdentifier(&f, id, ledTo(r.target, id, arrived)); err != nil {
 			return err
 		}
 	}
@@ -261,9 +262,10 @@ func (t *tx) fragmentOf(p profile, source string) (telling, error) {
 	if err != nil {
 		return f, err
 	}
-	err = t.row(`SELECT id, key_row, key_id, identifiers, traits, records, years FROM fragments
-		WHERE profile = $1 AND source = $2 ORDER BY id LIMIT 1`, p.id, number).
-		Scan(&f.id, &f.fragment.key.Row, scan16(&f.fragment.key.ID), &f.Identifiers, &f.Traits, &f.Records, (*years)(&f.Years))
+	err = t.row(`SELECT id, key_row, key_id, identifiers, traits, records, years,
+		NOT EXISTS (SELECT 1 FROM fragments o WHERE o.profile = $1 AND o.id <> f.id)
+		FROM fragments f WHERE profile = $1 AND source = $2 ORDER BY id LIMIT 1`, p.id, number).
+		Scan(&f.id, &f.fragment.key.Row, scan16(&f.fragment.key.ID), &f.Identifiers, &f.Traits, &f.Records, (*years)(&f.Years), &f.only)
 	if err == nil {
 		f.key, err = t.key(f.fragment.key)
 		return f, err
@@ -285,16 +287,27 @@ func (t *tx) fragmentOf(p profile, source string) (telling, error) {
 // its source may have told before. Each has to be opened for that.
 const searched = 100
 
-// tellIdentifier makes an identifier lead to the profile and keeps it in the
-// fragment, unless this source told it before.
-func (t *tx) tellIdentifier(f *telling, id identifier) error {
-	added, err := t.exec(`INSERT INTO lookup (key, mac, profile) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		id.number, id.mac[:], f.profile.id)
-	if err != nil {
-		return err
+// ledTo reports whether an identifier led to a profile when it arrived.
+func ledTo(p profile, id identifier, arrived []arrival) bool {
+	return slices.ContainsFunc(arrived, func(a arrival) bool {
+		return a.key == id.key && a.mac == id.mac && slices.ContainsFunc(a.found, func(f profile) bool { return f.id == p.id })
+	})
+}
+
+// tellIdentifier makes an identifier lead to the profile, where it does not
+// yet, and keeps it in the fragment, unless this source told it before.
+func (t *tx) tellIdentifier(f *telling, id identifier, leads bool) error {
+	var added int64
+	if !leads { // as far as was looked up: it may all the same
+		var err error
+		added, err = t.exec(`INSERT INTO lookup (key, mac, profile) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			id.number, id.mac[:], f.profile.id)
+		if err != nil {
+			return err
+		}
 	}
 	if added == 0 && !f.isNew {
-		if f.Identifiers >= searched {
+		if f.only || f.Identifiers >= searched {
 			return nil // the profile holds it, from this source or another
 		}
 		told, err := t.told(f, id)
@@ -303,7 +316,7 @@ func (t *tx) tellIdentifier(f *telling, id identifier) error {
 		}
 	}
 	f.Identifiers++
-	_, err = t.exec(`INSERT INTO identifiers (fragment, n, key, sealed) VALUES ($1, $2, $3, $4)`,
+	_, err := t.exec(`INSERT INTO identifiers (fragment, n, key, sealed) VALUES ($1, $2, $3, $4)`,
 		f.id, f.Identifiers, id.number, sealIdentifier(f.key, id, identifierAD(int64(f.Identifiers))))
 	if err != nil || added == 0 {
 		return err

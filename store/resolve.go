@@ -103,7 +103,7 @@ func (t *tx) stays(a arrival, target profile) (bool, error) {
 	if a.key == effaceIDKey {
 		return true, nil
 	}
-	if !a.spec.OneProfile || len(a.found) == 0 {
+	if !a.spec.OneProfile || len(a.found) == 0 || a.found[0].id == target.id {
 		return false, nil
 	}
 	p, err := t.profileByRow(a.found[0].id)

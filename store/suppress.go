@@ -59,6 +59,7 @@ func (t *tx) openAsked(c claim) (key, value string, err error) {
 }
 
 func (t *tx) suppressOne(c claim, key, normalised string) error {
+	t.suppresses = nil
 	number, err := t.keyNumber(c.table, key)
 	if err != nil {
 		return err
@@ -119,13 +120,8 @@ func (t *tx) unreadable(c claim, err error) bool {
 // returns them. It leaves out all of them where those that decide whose they
 // are may not: what remained would be told of somebody else.
 func (t *tx) collectable(ids []identifier) (keep []identifier, left []leftOut, err error) {
-	var one int
-	err = t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ids, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
+	if any, err := t.anySuppressed(); err != nil || !any {
+		return ids, nil, err
 	}
 	for _, id := range ids {
 		l, suppressed, err := t.suppressed(id)
@@ -144,6 +140,20 @@ func (t *tx) collectable(ids []identifier) (keep []identifier, left []leftOut, e
 		return nil, left, nil
 	}
 	return keep, left, nil
+}
+
+// anySuppressed asks once a transaction, for in many stores nothing is.
+func (t *tx) anySuppressed() (bool, error) {
+	if t.suppresses == nil {
+		var one int
+		err := t.row(`SELECT 1 FROM suppressions LIMIT 1`).Scan(&one)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return false, err
+		}
+		any := err == nil
+		t.suppresses = &any
+	}
+	return *t.suppresses, nil
 }
 
 // deciding are the identifiers that say whose the others are: those that lead

@@ -20,15 +20,16 @@ type tx struct {
 	now time.Time         // the wall clock's
 	hb  erasure.Heartbeat // hb.Store is the store's time
 
-	entries []pendingEntry
-	opened  map[seal.Ref]seal.Key // keys read in this transaction
-	callers map[uuid.UUID]string  // names of API keys that stand in this transaction
-	spare   []seal.Key            // made for the job under way
-	back    returns               // of the job under way
-	wrote   bool                  // whether the job under way may have changed rows
-	steered bool                  // whether it may have changed what a look-up gives
-	changed bool                  // whether an earlier job of this commit did
-	looked  bool                  // whether other programs' commits were looked for
+	entries    []pendingEntry
+	opened     map[seal.Ref]seal.Key // keys read in this transaction
+	callers    map[uuid.UUID]string  // names of API keys that stand in this transaction
+	spare      []seal.Key            // made for the job under way
+	back       returns               // of the job under way
+	wrote      bool                  // whether the job under way may have changed rows
+	steered    bool                  // whether it may have changed what a look-up gives
+	changed    bool                  // whether an earlier job of this commit did
+	suppresses *bool                 // whether anything is suppressed; nil while that is not known
+	looked     bool                  // whether other programs' commits were looked for
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be
 	// committed on its own.
