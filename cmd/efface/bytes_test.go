@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,8 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.importCSV(held)
 	called := s.crowd(150, 60)
 	s.importCalls(called, inTheClear)
+	posted := s.crowd(60, 60)
+	s.postCalls(posted)
 	s.look("while people are held")
 	s.askScripts(held, called)
 	s.look("after scripts asked")
@@ -35,11 +38,12 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.look("after a kill -9")
 	s.serve("200ms")
 	release := openReaders(t, s.path("efface.db"), s.path("keyring.db"))
-	for _, p := range append(held[:30:30], called[:30]...) {
+	for _, p := range slices.Concat(held[:30], called[:30], posted[:30]) {
 		want(t, http.StatusAccepted, "a deletion")(s.api("POST", "/api/v1/deletions",
 			map[string]any{"key": "user_id", "value": p.userID, "reason": s.plant("Grund "), "suppress": p.phone[10] > '4'}))
 	}
 	s.importCalls(s.crowd(700, 30), "another-source") // between the steps of the erasures
+	s.postCalls(posted)
 	s.look("while people are erased, with readers open")
 	release()
 	eventually(t, "every request is completed", func() bool {

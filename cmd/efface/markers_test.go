@@ -130,6 +130,7 @@ func (m *markers) everywhere(people []somebody) {
 	for i := range 6 {
 		m.pages(people[i])
 		m.scripts(people[i])
+		m.calls(people[i])
 	}
 	m.wrongPlaces()
 }

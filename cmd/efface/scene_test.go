@@ -17,7 +17,7 @@ import (
 
 // scene is a store that a server serves, with what was planted in it.
 type scene struct {
-	*visitor // a script with every scope of Efface's own API, CustomerLabs', CleverTap's and June's
+	*visitor // a script with every scope of Efface's own API and of ingest, CustomerLabs', CleverTap's and June's
 	t        *testing.T
 	data     string
 	keys     string // the directory of the keyring and the master key
@@ -40,7 +40,7 @@ func newScene(t *testing.T) *scene {
 	if err := os.Mkdir(s.temp, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	key := s.command("", "key", "create", "--name", "script", "--scope", "customerlabs,clevertap,june,deletions:write,deletions:read,profiles:read",
+	key := s.command("", "key", "create", "--name", "script", "--scope", "customerlabs,clevertap,june,deletions:write,deletions:read,profiles:read,ingest",
 		"--account-id", accountID)
 	s.visitor = newVisitor(t, "", strings.TrimSpace(key.stdout))
 	return s
