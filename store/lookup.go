@@ -244,8 +244,10 @@ func (db *DB) summaryAndFragments(ctx context.Context, p profile) (erasure.Profi
 	return out, fs, err
 }
 
+const formerQuery = `SELECT efface_id FROM profiles WHERE leads_to = $1 ORDER BY efface_id`
+
 func (db *DB) former(ctx context.Context, profile int64) (ids []uuid.UUID, err error) {
-	rows, err := db.reads.QueryContext(ctx, `SELECT efface_id FROM profiles WHERE leads_to = $1 ORDER BY efface_id`, profile)
+	rows, err := db.reads.QueryContext(ctx, formerQuery, profile)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID
 		return nil, fmt.Errorf("logging the looks: %w", err)
 	}
 	for _, l := range looks {
-		l.summary.Identifiers, err = db.openIdentifiers(ctx, l.profile, l.fragments)
+		l.summary.Identifiers, err = db.openIdentifiers(ctx, l)
 		if errors.Is(err, seal.ErrDestroyed) {
 			continue // it was erased meanwhile
 		}
@@ -80,6 +80,7 @@ type look struct {
 	profile
 	summary   erasure.Profile
 	fragments []fragment
+	graph     graph
 	// key is the profile's oldest: whose profile it was can be read in the
 	// log for as long as it exists.
 	key seal.Key
@@ -103,6 +104,10 @@ func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
 	}
 	if l.summary.OverLimit, err = db.overLimit(ctx, l.profile); err != nil {
 		return l, fmt.Errorf("reading what was over the limit: %w", err)
+	}
+	// It is read before anything is opened: what comes meanwhile is new then.
+	if err := db.lookGraph(ctx, &l); err != nil {
+		return l, fmt.Errorf("reading the graph: %w", err)
 	}
 	l.key, err = db.keyring.Key(ctx, l.fragments[0].key)
 	if errors.Is(err, seal.ErrDestroyed) {
@@ -129,12 +134,12 @@ func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) e
 const identifiersQuery = `SELECT i.n, k.id, k.name, i.sealed FROM identifiers i
 	JOIN identifier_keys k ON k.id = i.key WHERE i.fragment = $1 ORDER BY k.id, i.n`
 
-func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (held []erasure.HeldIdentifier, err error) {
-	shared, err := db.sharedLookups(ctx, p)
+func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldIdentifier, err error) {
+	others, err := db.others(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range fs {
+	for _, f := range l.fragments {
 		k, err := db.keyring.Key(ctx, f.key)
 		if err != nil {
 			return nil, err
@@ -144,7 +149,7 @@ func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (he
 			return nil, err
 		}
 		err = eachRow(rows, func(scan func(...any) error) error {
-			h, err := db.scanHeld(scan, p.table, k)
+			h, err := db.scanHeld(scan, l.table, k)
 			h.Source = f.Name
 			if errors.Is(err, seal.ErrSealed) {
 				h.Damaged, err = true, nil
@@ -152,7 +157,9 @@ func (db *DB) openIdentifiers(ctx context.Context, p profile, fs []fragment) (he
 			}
 			// What a source gave may need a region that came with it, so the
 			// normalised form is the one that is looked up.
-			h.Shared = shared[lookedUp{h.number, fingerprint(db.secrets.lookup, p.table, h.Key, h.normalised)}]
+			by := lookedUp{h.number, fingerprint(db.secrets.lookup, l.table, h.Key, h.normalised)}
+			h.Others = others[by]
+			h.Shared, h.More = l.graph.identifiers[by] > 0, max(0, l.graph.identifiers[by]-len(h.Others))
 			held = append(held, h.HeldIdentifier)
 			return err
 		})
@@ -169,23 +176,50 @@ type lookedUp struct {
 	mac [16]byte
 }
 
-const sharedQuery = `SELECT l.key, l.mac FROM lookup l WHERE l.profile = $1 AND EXISTS (SELECT 1 FROM lookup o
-	WHERE o.key = l.key AND o.mac = l.mac AND o.profile <> l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = o.profile))`
-
-// sharedLookups finds those of a profile's identifiers that lead to another
-// live profile too. It is one query, for a profile may have many thousands.
-func (db *DB) sharedLookups(ctx context.Context, p profile) (map[lookedUp]bool, error) {
-	rows, err := db.reads.QueryContext(ctx, sharedQuery, p.id)
-	if err != nil {
-		return nil, err
+// lookGraph reads a profile's graph: one query for its identifiers, for there
+// may be many thousands.
+func (db *DB) lookGraph(ctx context.Context, l *look) error {
+	l.graph = graph{identifiers: map[lookedUp]int{}, former: l.summary.Former}
+	for _, f := range l.fragments {
+		l.graph.sources = append(l.graph.sources, f.Name)
 	}
-	shared := map[lookedUp]bool{}
-	return shared, eachRow(rows, func(scan func(...any) error) error {
-		var l lookedUp
-		err := scan(&l.key, scan16(&l.mac))
-		shared[l] = true
+	rows, err := db.reads.QueryContext(ctx, graphQuery, othersCounted, l.id)
+	if err != nil {
 		return err
-	})
+	}
+	err = eachRow(rows, scanLed(l.graph.identifiers))
+	l.summary.Seen = db.seenParts(l.profile, l.graph).text()
+	return err
+}
+
+const (
+	othersShown   = 10  // of one identifier
+	othersQueries = 100 // of one profile: each identifier that is shared takes one
+)
+
+const othersQuery = `SELECT p.efface_id FROM lookup l CROSS JOIN profiles p WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3
+	AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile) ORDER BY l.profile LIMIT $4`
+
+// others reads which other profiles the shared identifiers of a profile lead to.
+func (db *DB) others(ctx context.Context, l look) (map[lookedUp][]uuid.UUID, error) {
+	others := map[lookedUp][]uuid.UUID{}
+	for _, by := range l.graph.shared(othersQueries) {
+		rows, err := db.reads.QueryContext(ctx, othersQuery, by.key, by.mac[:], l.id, othersShown)
+		if err != nil {
+			return nil, err
+		}
+		others[by] = []uuid.UUID{}
+		err = eachRow(rows, func(scan func(...any) error) error {
+			var id uuid.UUID
+			err := scan(scan16(&id))
+			others[by] = append(others[by], id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return others, nil
 }
 
 // heldIdentifier is an opened identifier with what it is looked up by.

@@ -221,6 +221,11 @@ func (t *tx) requestTarget(n erasure.NewRequest, asked identifier, p target, by 
 		}
 		return r, false, err
 	}
+	if n.Seen != nil {
+		if err := t.seenAll(p.profile, *n.Seen); err != nil {
+			return request{}, false, err
+		}
+	}
 	r, err := t.newRequest(n, asked, p, by)
 	return r, err == nil, err
 }

@@ -57,6 +57,7 @@ type Profile struct {
 	Merges      []Merge     // the newest; all in all as many as there are former User IDs
 	Refused     []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
 	OverLimit   []OverLimit
+	Seen        string // names no part of the profile, and tells whether more of it is held later; see [NewRequest.Seen]
 }
 
 // Merge is one that made a profile: the profile of Other joined that of
@@ -85,8 +86,10 @@ type HeldIdentifier struct {
 	Key     string
 	Value   string
 	Source  string
-	Shared  bool // it also leads to another profile
-	Damaged bool // what is stored does not open, so there is no Value
+	Shared  bool        // it also leads to another profile
+	Others  []uuid.UUID // User IDs of some of those, the oldest
+	More    int         // how many there are beside Others; a thousand stands for any number
+	Damaged bool        // what is stored does not open, so there is no Value
 }
 
 // Source is what one source told of a profile: one fragment's counts.

@@ -105,6 +105,9 @@ type NewRequest struct {
 	Reference string // see [CheckReference]
 	Suppress  bool
 	Batch     *BatchID
+	// Seen is [Profile.Seen] of whoever confirmed: where more came since, the
+	// request is refused. nil asks without it.
+	Seen *string
 }
 
 // RequestFilter chooses requests for the Deletion Logs and the APIs' lists.

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// graph is what joins a profile into one, as far as it may grow between the
+// look at it and the request for its erasure. Traits and records are left out:
+// where they come every second, nobody could ever confirm.
+type graph struct {
+	identifiers map[lookedUp]int // and how many other live profiles they lead to, up to a limit
+	sources     []string
+	former      []uuid.UUID
+}
+
+// shared lists some of the identifiers that lead to other profiles too, always
+// the same.
+func (g graph) shared(limit int) (led []lookedUp) {
+	for l, others := range g.identifiers {
+		if others > 0 {
+			led = append(led, l)
+		}
+	}
+	slices.SortFunc(led, func(a, b lookedUp) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), bytes.Compare(a.mac[:], b.mac[:]))
+	})
+	return led[:min(limit, len(led))]
+}
+
+// othersCounted is up to how many other profiles of an identifier are counted:
+// that of a team may lead to 100,000.
+const othersCounted = 1000
+
+const graphQuery = `SELECT l.key, l.mac, (SELECT COUNT(*) FROM (SELECT 1 FROM lookup o
+	WHERE o.key = l.key AND o.mac = l.mac AND o.profile <> l.profile
+		AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = o.profile) LIMIT $1) AS others)
+	FROM lookup l WHERE l.profile = $2`
+
+func scanLed(led map[lookedUp]int) func(scan func(...any) error) error {
+	return func(scan func(...any) error) error {
+		var l lookedUp
+		var others int
+		err := scan(&l.key, scan16(&l.mac), &others)
+		led[l] = others
+		return err
+	}
+}
+
+// graph reads a profile's graph as the write under way finds it.
+func (t *tx) graph(p profile) (g graph, err error) {
+	g.identifiers = map[lookedUp]int{}
+	if err := t.each(scanLed(g.identifiers), graphQuery, 1, p.id); err != nil {
+		return g, err
+	}
+	err = t.each(func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		g.sources = append(g.sources, name)
+		return err
+	}, `SELECT s.name FROM fragments f JOIN sources s ON s.id = f.source WHERE f.profile = $1`, p.id)
+	if err != nil {
+		return g, err
+	}
+	return g, t.each(func(scan func(...any) error) error {
+		var id uuid.UUID
+		err := scan(scan16(&id))
+		g.former = append(g.former, id)
+		return err
+	}, formerQuery, p.id)
+}
+
+// seenPart is a part of a graph, as a keyed digest: whoever has it can tell what is
+// new, and nothing of what it is.
+type seenPart [6]byte
+
+// seenParts are the parts of a graph by kind, in the order of [seenNames].
+type seenParts [4]struct {
+	n     int
+	parts []seenPart // sorted; nil where there are more than [seenListed]
+}
+
+var seenNames = [4]string{"identifier", "source", "joined profile", "shared identifier"}
+
+// seenListed is how many parts of a kind are kept in what was seen, which has
+// to fit into a form. Of more their number is, for a graph only grows.
+const seenListed = 1000
+
+func (db *DB) seenParts(p profile, g graph) (s seenParts) {
+	add := func(kind int, what []byte) {
+		d := db.digest("seen", p.efface[:], []byte(seenNames[kind]), what)
+		s[kind].parts = append(s[kind].parts, seenPart(d[:6]))
+	}
+	for l, others := range g.identifiers {
+		what := append(binary.AppendVarint(nil, l.key), l.mac[:]...)
+		add(0, what)
+		if others > 0 {
+			add(3, what)
+		}
+	}
+	for _, name := range g.sources {
+		add(1, []byte(name))
+	}
+	for _, id := range g.former {
+		add(2, id[:])
+	}
+	for i := range s {
+		slices.SortFunc(s[i].parts, func(a, b seenPart) int { return bytes.Compare(a[:], b[:]) })
+		s[i].parts = slices.Compact(s[i].parts)
+		s[i].n = len(s[i].parts)
+	}
+	return s
+}
+
+// text is what a form carries between the look and the request.
+func (s seenParts) text() string {
+	b := []byte{1}
+	for _, kind := range s {
+		b = binary.AppendUvarint(b, uint64(kind.n))
+		if kind.n > seenListed {
+			continue
+		}
+		for _, p := range kind.parts {
+			b = append(b, p[:]...)
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+var errSeen = errors.New("what was seen cannot be read")
+
+func parseSeen(text string) (s seenParts, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 || b[0] != 1 {
+		return s, errSeen
+	}
+	b = b[1:]
+	for i := range s {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > 1<<32 {
+			return s, errSeen
+		}
+		s[i].n, b = int(n), b[size:]
+		if n > seenListed {
+			continue
+		}
+		if len(b) < 6*int(n) {
+			return s, errSeen
+		}
+		for ; n > 0; n-- {
+			s[i].parts, b = append(s[i].parts, seenPart(b[:6])), b[6:]
+		}
+	}
+	return s, nil
+}
+
+// since counts the parts that are new since others were seen.
+func (s seenParts) since(seen seenParts) (grown [4]int) {
+	for i, kind := range s {
+		if kind.n > seenListed || seen[i].n > seenListed {
+			grown[i] = max(0, kind.n-seen[i].n)
+			continue
+		}
+		before := map[seenPart]bool{}
+		for _, p := range seen[i].parts {
+			before[p] = true
+		}
+		for _, p := range kind.parts {
+			if !before[p] {
+				grown[i]++
+			}
+		}
+	}
+	return grown
+}
+
+// seenAll refuses, as [erasure.CodeConflict] of the field "seen", a
+// request for a profile of which more is held by now than was seen.
+func (t *tx) seenAll(p profile, text string) error {
+	g, err := t.graph(p)
+	if err != nil {
+		return fmt.Errorf("reading what goes: %w", err)
+	}
+	seen, err := parseSeen(text)
+	if err != nil {
+		return erasure.Errorf(erasure.CodeConflict, "Check what will go, then confirm again.").In("seen")
+	}
+	grown := t.db.seenParts(p, g).since(seen)
+	var came []string
+	total := 0
+	for i, n := range grown {
+		switch {
+		case n == 1:
+			came = append(came, "1 "+seenNames[i])
+		case n > 1:
+			came = append(came, fmt.Sprintf("%d %ss", n, seenNames[i]))
+		}
+		total += n
+	}
+	if total == 0 {
+		return nil
+	}
+	list := strings.Join(came, ", ")
+	if last := len(came) - 1; last > 0 {
+		list = strings.Join(came[:last], ", ") + " and " + came[last]
+	}
+	return erasure.Errorf(erasure.CodeConflict, "%s came since you looked: check what will go now, then confirm again.", list).In("seen")
+}
