@@ -66,11 +66,15 @@ func wereText(n int) string {
 	return "were"
 }
 
-// keyCounts names the keys of what is suppressed, each with how many there are.
+// keyCounts names the keys of what is suppressed, with how many there are of
+// one that has several.
 func keyCounts(keys []erasure.SuppressedKey) string {
 	texts := make([]string, len(keys))
 	for i, k := range keys {
-		texts[i] = number(k.Count) + " × " + keyText(k.Key)
+		texts[i] = keyText(k.Key)
+		if k.Count > 1 {
+			texts[i] = number(k.Count) + "\u00a0×\u00a0" + texts[i]
+		}
 	}
 	return strings.Join(texts, ", ")
 }

@@ -35,6 +35,9 @@ func (c *demoCommand) fill(ctx context.Context, p program, serve *serveCommand, 
 	}{
 		{time.Millisecond, func(ctx context.Context, db *store.DB) error { return c.fillPeople(ctx, p, db) }},
 		{time.Millisecond, c.fillCompleted},
+		{time.Millisecond, func(ctx context.Context, db *store.DB) error {
+			return fillFrom(ctx, p, db, "again.ndjson", "website", func() (io.ReadCloser, error) { return generated(callsAgain, c.People), nil })
+		}},
 		{serve.CancelWindow.Duration, c.fillOpen},
 	} {
 		o := serve.options(slog.New(slog.DiscardHandler))
@@ -112,15 +115,16 @@ var demoRequests = []struct {
 	state     erasure.State
 	origin    erasure.Origin
 	reference string
+	suppress  bool
 }{
-	{2, erasure.Completed, erasure.Console, "DSR-1001"},
-	{3, erasure.Completed, erasure.CustomerLabs, ""},
-	{5, erasure.Completed, erasure.API, "TICKET/4711"},
-	{7, erasure.Cancelled, erasure.Console, "DSR-1002"},
-	{8, erasure.Pending, erasure.CustomerLabs, ""},
-	{11, erasure.Cancelled, erasure.API, ""},
-	{12, erasure.Pending, erasure.Console, "DSR-1003"},
-	{13, erasure.Pending, erasure.API, "TICKET/4712"},
+	{2, erasure.Completed, erasure.Console, "DSR-1001", false},
+	{3, erasure.Completed, erasure.CustomerLabs, "", false},
+	{suppressedPerson, erasure.Completed, erasure.API, "TICKET/4711", true},
+	{7, erasure.Cancelled, erasure.Console, "DSR-1002", false},
+	{8, erasure.Pending, erasure.CustomerLabs, "", false},
+	{11, erasure.Cancelled, erasure.API, "", false},
+	{12, erasure.Pending, erasure.Console, "DSR-1003", false},
+	{13, erasure.Pending, erasure.API, "TICKET/4712", false},
 }
 
 func (c *demoCommand) fillCompleted(ctx context.Context, db *store.DB) error {
@@ -163,7 +167,7 @@ func (c *demoCommand) request(ctx context.Context, db *store.DB, of func(erasure
 		if !of(d.state) || d.person >= c.People {
 			continue
 		}
-		n := erasure.NewRequest{Origin: d.origin, Actor: script, Reference: d.reference,
+		n := erasure.NewRequest{Origin: d.origin, Actor: script, Reference: d.reference, Suppress: d.suppress,
 			Asked: erasure.Identifier{Table: erasure.User, Key: erasure.KeyUserID, Value: makePerson(d.person).userID}}
 		if d.origin == erasure.Console {
 			n.Actor, n.Reason = staff, "Asked for it by letter."

@@ -104,6 +104,33 @@ func groupCall(p person, group int) map[string]any {
 	}
 }
 
+// suppressedPerson is erased and may not be collected again; the next one has
+// the same e-mail address later.
+const suppressedPerson = 5
+
+// callsAgain writes what a website that knows nothing of the erasure goes on to
+// tell.
+func callsAgain(w io.Writer, people int) error {
+	if people <= suppressedPerson+1 {
+		return nil
+	}
+	gone, other := makePerson(suppressedPerson), makePerson(suppressedPerson+1)
+	lines := json.NewEncoder(w)
+	for n := range 3 {
+		err := lines.Encode(map[string]any{
+			"type": "track", "messageId": fmt.Sprintf("again-%d", n), "userId": gone.userID, "anonymousId": gone.anonymousID, "event": "Product Viewed",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return lines.Encode(map[string]any{
+		"type": "identify", "messageId": "again-other", "userId": other.userID,
+		"context": map[string]any{"externalIds": []any{map[string]any{
+			"id": gone.email, "type": "email", "collection": "users", "encoding": "none"}}},
+	})
+}
+
 // websiteCalls writes what a website tells of the made people, as Segment-spec
 // calls.
 func websiteCalls(w io.Writer, people int) error {
