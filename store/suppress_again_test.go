@@ -103,3 +103,21 @@ func TestWritesThatShareACommitAreCountedOnceEach(t *testing.T) {
 		t.Errorf("of %d calls are counted %+v, %v", len(calls), s.Returns, err)
 	}
 }
+
+// The first suppression of a store holds for what shares its commit, and not for
+// what came before it there.
+func TestASuppressionHoldsForWhatFollowsInItsCommit(t *testing.T) {
+	d := openOnDisk(t)
+	storetest.Identify(t, d.DB, "shop", "user_id", "u1")
+	_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", "u1")[0], Suppress: true, Origin: erasure.API})
+	must(t, err)
+	d.clock.Advance(24 * time.Hour)
+	outcomes := make([]store.Outcome, 3)
+	tells := func(i int, user string) func() {
+		return func() { outcomes[i] = storetest.Identify(t, d.DB, "shop", "user_id", user).Outcome }
+	}
+	d.Together(t, tells(0, "u2"), tells(1, "u1"), func() { must(t, second(d.ClaimDue(t.Context(), 10))) }, tells(2, "u1"))
+	if want := []store.Outcome{store.Added, store.Added, store.Suppressed}; !slices.Equal(outcomes, want) {
+		t.Errorf("the outcomes are %v, not %v", outcomes, want)
+	}
+}

@@ -127,6 +127,13 @@ func (s *scene) askScripts(held, called []somebody) {
 	find("email", s.plant("nobody@with.such."), 200)
 	find("phone", s.plant("no number "), 200)
 	find("efface_id", s.plant("no uuid "), 400)
+	check := func(status int, key, value string) {
+		s.t.Helper()
+		want(s.t, status, "a check")(s.api("POST", "/api/v1/suppressions/check", map[string]any{"identifiers": []map[string]string{{"key": key, "value": value}}}))
+	}
+	check(200, "email", held[0].email)
+	check(200, "user_id", s.plant("checked "))
+	check(400, s.plant("key"), s.plant("value"))
 	for i, p := range called[:4] {
 		request := map[string]any{"key": "email", "value": p.email, "reason": s.plant("Grund: "), "suppress": i%2 == 0}
 		a := want(s.t, 202, "a deletion")(s.api("POST", "/api/v1/deletions", request, "Idempotency-Key", s.plant("key.of@example.")))
@@ -192,7 +199,13 @@ func (s *scene) browse(held, called []somebody) {
 		want(s.t, 422, "a cancel with a wrong paste")(staff.form(request+"/cancel", "confirm", s.plant("pasted ")))
 		want(s.t, 303, "a cancel")(staff.form(request+"/cancel", "confirm", id))
 	}
-	for _, page := range []string{"/logs", "/logs.csv", "/activity"} {
+	checked := want(s.t, 200, "a check")(staff.form("/suppressions/check", "table", "user", "key", "email", "value", s.plant("checked@example.")))
+	if !strings.Contains(checked.body, "checked@example.") {
+		s.t.Error("the form does not keep what was typed")
+	}
+	want(s.t, 200, "a check")(staff.form("/suppressions/check", "table", "user", "key", "phone", "value", held[11].phone))
+	want(s.t, 400, "a lift of nothing")(staff.form("/suppressions/lift", "fingerprint", s.plant("pasted ")))
+	for _, page := range []string{"/logs", "/logs.csv", "/activity", "/suppressions"} {
 		want(s.t, 200, page)(staff.send("GET", page, nil))
 	}
 }

@@ -85,9 +85,32 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 	check("after a kill -9")
 	s.serve("1s")
 	check("after the next start")
+	s.comeBack(people[:120])
 	s.noRowOf(profiles, erased)
 	if n := s.count(`SELECT COUNT(*) FROM memberships`); n != 120 {
 		t.Errorf("%d memberships of those who stay are left, not 120", n)
+	}
+}
+
+// comeBack tells again of those who may not be collected, also beside somebody
+// else: that leaves counts and nothing of them.
+func (s *scene) comeBack(erased []somebody) {
+	s.t.Helper()
+	var calls strings.Builder
+	suppressed := 0
+	for i, p := range erased {
+		if i%10 == 0 {
+			suppressed++
+			calls.WriteString(p.calls())
+			fmt.Fprintf(&calls, `{"type":"identify","userId":"other-%d","traits":{"email":%q}}`+"\n", i, p.email)
+		}
+	}
+	e := s.command(calls.String(), "import", "--source", "shop", "-")
+	if want := fmt.Sprintf("%d added, 0 seen before, %d suppressed, 0 refused", suppressed, 2*suppressed); !strings.HasPrefix(e.summary(), want) {
+		s.t.Errorf("what comes back is %q, not %q", e.summary(), want)
+	}
+	if n := s.count(`SELECT COUNT(*) FROM returns WHERE dropped = 2 AND trimmed = 1`); n != suppressed {
+		s.t.Errorf("of %d people %d are counted as having come back", suppressed, n)
 	}
 }
 
