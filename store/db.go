@@ -33,6 +33,7 @@ const (
 const (
 	DefaultCancelWindow  = 24 * time.Hour
 	DefaultSuppressFor   = 1096 * 24 * time.Hour // 36 months
+	DefaultKeyLimit      = 100
 	DefaultKeepCancelled = 30 * 24 * time.Hour
 	DefaultKeepLog       = 1096 * 24 * time.Hour // 36 months
 )
@@ -48,6 +49,9 @@ type Options struct {
 	CancelWindow time.Duration
 	// SuppressFor is how long a suppression lasts; zero is [DefaultSuppressFor].
 	SuppressFor time.Duration
+	// KeyLimit is how many identifiers of one key a profile may have; zero is
+	// [DefaultKeyLimit].
+	KeyLimit int
 	// Serve is set by the one server of a directory: it takes the lock and
 	// brings an older store up to date.
 	Serve bool
@@ -71,6 +75,9 @@ func (o *Options) fill() {
 	}
 	if o.SuppressFor == 0 {
 		o.SuppressFor = DefaultSuppressFor
+	}
+	if o.KeyLimit == 0 {
+		o.KeyLimit = DefaultKeyLimit
 	}
 	if o.CommitLimit == 0 {
 		o.CommitLimit = 512

@@ -74,9 +74,15 @@ func TestARequestAndItsCancelLeaveTheProfileAsItIs(t *testing.T) {
 	storetest.Tell(t, d.DB, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "shop",
 		Identifiers: storetest.Identifiers("user_id", "u1"), Traits: map[string]jsontext.Value{"city": jsontext.Value(`"Bonn"`)}})
 	storetest.Join(t, d.DB, "u1", "g1")
+	storetest.Identify(t, d.DB, "web", "anonymous_id", "a1")
+	more := []string{"user_id", "u1", "anonymous_id", "a1"}
+	for i := range store.DefaultKeyLimit {
+		more = append(more, "hubspot_id", fmt.Sprint(i), "email", fmt.Sprint(i, "@example.com"))
+	}
+	storetest.Identify(t, d.DB, "web", more...) // a merge, and one e-mail address too many
 	raw := storetest.Raw(t, d.dir)
 	before := storetest.Dump(t, raw, personal...)
-	if len(before) < 20 {
+	if len(storetest.Dump(t, raw, "merges")) != 1 || len(storetest.Dump(t, raw, "over_limit")) != 1 || len(before) < 20 {
 		t.Fatalf("only %d rows are there to compare", len(before))
 	}
 	r := storetest.Requested(t, d.DB, "email", "u1@example.com")

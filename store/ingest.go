@@ -151,12 +151,15 @@ func (t *tx) ingest(p part) (profile, Outcome, error) {
 	if err != nil {
 		return profile{}, Refused, err
 	}
+	if err := t.withinLimit(&r, arrived); err != nil {
+		return profile{}, Refused, err
+	}
 	previous, leftToo, err := t.collectable(p.previous)
 	if err != nil {
 		return profile{}, Refused, err
 	}
 	if len(previous) > 0 && len(previous) == len(p.previous) { // no reading of it is suppressed
-		if err := t.joinAlias(&r, previous); err != nil {
+		if err := t.joinAlias(&r, arrived, previous); err != nil {
 			return profile{}, Refused, err
 		}
 	}
@@ -175,7 +178,17 @@ func (t *tx) seen(digest *[16]byte, arrived []arrival) (before profile, seen boo
 	if err != nil {
 		return before, false, err
 	}
-	for _, p := range told {
+	if told, err = t.withTheirs(told); err != nil {
+		return before, false, err
+	}
+	if before, seen, err = t.hadMessage(told, *digest); err != nil || seen {
+		return before, seen, err
+	}
+	return t.seenOverLimit(*digest, told, arrived)
+}
+
+func (t *tx) hadMessage(profiles []profile, digest [16]byte) (had profile, seen bool, err error) {
+	for _, p := range profiles {
 		var one int
 		err := t.row(`SELECT 1 FROM fragments f JOIN messages m ON m.fragment = f.id
 			WHERE f.profile = $1 AND m.digest = $2`, p.id, digest[:]).Scan(&one)
@@ -183,10 +196,10 @@ func (t *tx) seen(digest *[16]byte, arrived []arrival) (before profile, seen boo
 			return p, true, nil
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
-			return before, false, err
+			return had, false, err
 		}
 	}
-	return before, false, nil
+	return had, false, nil
 }
 
 // wereTold are the profiles that a call would have been stored with, had it

@@ -66,12 +66,15 @@ type profile struct {
 	efface  uuid.UUID
 	table   erasure.Table
 	created int64
+	// person is the oldest of those that count as one with it: mostly itself,
+	// see [tx.together].
+	person int64
 }
 
 func scanProfile(scan func(...any) error) (p profile, err error) {
 	var table string
 	err = scan(&p.id, scan16(&p.efface), &table, &p.created)
-	p.table = erasure.Table(table)
+	p.table, p.person = erasure.Table(table), p.id
 	return p, err
 }
 

@@ -10,9 +10,13 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// mergeUnlessOpen merges other with the target. An open request of either
-// stops it; that is noted and tried again after a cancel.
-func (t *tx) mergeUnlessOpen(target *profile, other profile, by joining) (bool, error) {
+// mergeUnlessOpen merges other with the target, which is about to get some
+// identifiers. That they would have too many of a key stops it. An open request of either stops
+// it too; that is noted and tried again after a cancel.
+func (t *tx) mergeUnlessOpen(target *profile, other profile, by joining, keep []identifier) (bool, error) {
+	if over, err := t.overTogether(*target, other, keep); err != nil || over {
+		return false, err
+	}
 	open, err := t.eitherOpen(*target, other)
 	if err != nil {
 		return false, err
@@ -61,6 +65,9 @@ func (t *tx) merge(survivor, loser profile, by joining) error {
 		return err
 	}
 	if err := t.moveMemberships(survivor, loser); err != nil {
+		return err
+	}
+	if err := t.moveOverLimit(survivor, loser); err != nil {
 		return err
 	}
 	if err := t.noteMerge(survivor, loser, by); err != nil {

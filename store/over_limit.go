@@ -2,9 +2,188 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/efface/efface/store/erasure"
 )
+
+// withinLimit leaves out what the target would have too many of a key with. An
+// identifier that leads there already costs nothing, a new one is one count.
+func (t *tx) withinLimit(r *resolution, arrived []arrival) error {
+	if r.made != 0 && len(r.keep) <= t.db.options.KeyLimit {
+		return nil
+	}
+	var held map[int64]int // of each key, these counted in
+	keep := r.keep[:0]
+	for _, id := range r.keep {
+		led, err := t.leadsToPerson(r.target, id, arrived)
+		if err != nil {
+			return err
+		}
+		if !led {
+			if held == nil {
+				held = map[int64]int{}
+			}
+			if _, counted := held[id.number]; !counted {
+				if held[id.number], err = t.heldOf(r.target, id.number); err != nil {
+					return err
+				}
+			}
+			if held[id.number] >= t.db.options.KeyLimit {
+				if err := t.noteOverLimit(r.target, id.number); err != nil {
+					return err
+				}
+				continue
+			}
+			held[id.number]++
+		}
+		keep = append(keep, id)
+	}
+	r.keep = keep
+	return nil
+}
+
+// leadsToPerson reports whether an identifier of a call leads to its target
+// already, or to one that counts as one with it.
+func (t *tx) leadsToPerson(target profile, id identifier, arrived []arrival) (bool, error) {
+	if ledTo(target, id, arrived) {
+		return true, nil
+	}
+	if !slices.ContainsFunc(arrived, func(a arrival) bool { return a.key == id.key && a.mac == id.mac && len(a.found) > 0 }) {
+		return false, nil
+	}
+	all, err := t.together(target)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range all {
+		if leads, err := t.leadsTo(id, profile{id: p}); err != nil || leads {
+			return leads, err
+		}
+	}
+	return false, nil
+}
+
+// heldOf counts a profile's identifiers of a key, and those of who counts as one
+// with it, as far as the limit.
+func (t *tx) heldOf(p profile, key int64) (n int, err error) {
+	all, err := t.together(p)
+	if err != nil {
+		return 0, err
+	}
+	if len(all) == 1 {
+		err = t.row(heldQuery, p.id, key, t.db.options.KeyLimit).Scan(&n)
+		return n, err
+	}
+	macs := map[[16]byte]bool{}
+	for _, p := range all {
+		err := t.each(func(scan func(...any) error) error {
+			var mac [16]byte
+			err := scan(scan16(&mac))
+			macs[mac] = true
+			return err
+		}, `SELECT mac FROM lookup WHERE profile = $1 AND key = $2 LIMIT $3`, p, key, t.db.options.KeyLimit)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(macs), nil
+}
+
+const heldQuery = `SELECT COUNT(*) FROM (SELECT 1 FROM lookup WHERE profile = $1 AND key = $2 LIMIT $3) AS some`
+
+// overTogether reports whether two profiles and those that count as one with
+// them have too many identifiers of a key together, with those that the target
+// is about to get, and notes it.
+func (t *tx) overTogether(target, other profile, keep []identifier) (over bool, err error) {
+	of, err := t.together(target)
+	if err != nil || slices.Contains(of, other.id) {
+		return false, err
+	}
+	with, err := t.together(other)
+	if err != nil {
+		return false, err
+	}
+	held, counts := map[lookedUp]bool{}, map[int64]int{}
+	count := func(l lookedUp) {
+		if !held[l] {
+			held[l] = true
+			counts[l.key]++
+		}
+	}
+	for _, id := range keep {
+		count(lookedUp{id.number, id.mac})
+	}
+	for _, p := range slices.Concat(of, with) {
+		err := t.each(func(scan func(...any) error) error {
+			var l lookedUp
+			err := scan(&l.key, scan16(&l.mac))
+			count(l)
+			return err
+		}, lookupsQuery, p, 100*t.db.options.KeyLimit) // one from before the limit may have a million
+		if err != nil {
+			return false, err
+		}
+	}
+	for key, n := range counts {
+		if n > t.db.options.KeyLimit {
+			over = true
+			if err := t.noteOverLimit(target, key); err != nil {
+				return over, err
+			}
+		}
+	}
+	return over, nil
+}
+
+const lookupsQuery = `SELECT key, mac FROM lookup WHERE profile = $1 ORDER BY key LIMIT $2`
+
+func (t *tx) noteOverLimit(p profile, key int64) error {
+	_, err := t.exec(`INSERT INTO over_limit (profile, key, refused, last_at) VALUES ($1, $2, 1, $3)
+		ON CONFLICT (profile, key) DO UPDATE SET refused = over_limit.refused + 1, last_at = excluded.last_at`,
+		p.id, key, t.now.UnixMilli())
+	return err
+}
+
+func (t *tx) moveOverLimit(survivor, loser profile) error {
+	moved, err := t.exec(`INSERT INTO over_limit (profile, key, refused, last_at)
+		SELECT $1, key, refused, last_at FROM over_limit WHERE profile = $2
+		ON CONFLICT (profile, key) DO UPDATE SET refused = over_limit.refused + excluded.refused,
+			last_at = CASE WHEN excluded.last_at > over_limit.last_at THEN excluded.last_at ELSE over_limit.last_at END`,
+		survivor.id, loser.id)
+	if err != nil || moved == 0 {
+		return err
+	}
+	_, err = t.exec(`DELETE FROM over_limit WHERE profile = $1`, loser.id)
+	return err
+}
+
+// seenOverLimit finds the profile that had a call before, but not all of its
+// identifiers, for it has as many as it may: it would have the call again.
+func (t *tx) seenOverLimit(digest [16]byte, told []profile, arrived []arrival) (before profile, seen bool, err error) {
+	p, ok, err := t.strongest(arrived)
+	if err != nil || !ok || slices.ContainsFunc(told, func(o profile) bool { return o.id == p.id }) {
+		return p, false, err
+	}
+	theirs, err := t.withTheirs([]profile{p})
+	if err != nil {
+		return p, false, err
+	}
+	had, seen, err := t.hadMessage(theirs, digest)
+	if err != nil || !seen {
+		return p, false, err
+	}
+	for _, a := range arrived {
+		if a.leadsTo(p) || a.key == effaceIDKey || a.spec.OneProfile && len(a.found) > 0 {
+			continue
+		}
+		n, err := t.heldOf(p, a.number)
+		if err != nil || n < t.db.options.KeyLimit {
+			return p, false, err
+		}
+	}
+	return had, true, nil
+}
 
 const overLimitQuery = `SELECT k.name, o.refused, o.last_at FROM over_limit o JOIN identifier_keys k ON k.id = o.key
 	WHERE o.profile = $1 ORDER BY o.key`

@@ -51,8 +51,11 @@ func HotQueries(t *testing.T) map[string]string {
 		"suppressing": suppressingQuery,
 		"refusals":    refusalsQuery,
 		"refused":     refusedQuery,
+		"as one":      togetherQuery,
 		"merges":      mergesQuery,
 		"over limit":  overLimitQuery,
+		"held":        heldQuery,
+		"lookups":     lookupsQuery,
 	}
 	for table, query := range deleteMemberships {
 		queries["memberships of a "+string(table)] = query

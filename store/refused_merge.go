@@ -42,6 +42,8 @@ func (t *tx) keepRefusal(profile int64, r refusal) error {
 		ON CONFLICT (profile, other) DO UPDATE SET alias = 1, key = excluded.key, fragment = excluded.fragment, sealed = excluded.sealed
 			WHERE excluded.alias = 1 AND refused_merges.alias = 0`,
 		min(profile, r.other), max(profile, r.other), r.alias, r.key, r.fragment, r.sealed)
+	refused := true
+	t.refused = &refused
 	return err
 }
 
@@ -82,6 +84,8 @@ func (t *tx) moveRefusals(survivor, loser profile) error {
 }
 
 // retryMerges tries the merges again that a request, now cancelled, stopped.
+// What the rules have to say was said when they were refused: from then on the
+// two counted as one.
 func (t *tx) retryMerges(profileID int64) error {
 	rs, err := t.takeRefusals(profileID)
 	if err != nil || len(rs) == 0 {
@@ -99,13 +103,7 @@ func (t *tx) retryMerges(profileID int64) error {
 		if err != nil {
 			return err
 		}
-		may := r.alias
-		if !may {
-			if may, err = t.compatible(target, other); err != nil {
-				return err
-			}
-		}
-		if !may || other.id == target.id {
+		if other.id == target.id {
 			continue
 		}
 		if err := t.retryMerge(&target, other, r); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,14 +23,22 @@ type arrival struct {
 // that leads to more, such as none@example.com, says little of who somebody is.
 const weighed = 100
 
+// leadsTo reports whether it leads to a profile, or to one that counts as one
+// with it.
 func (a arrival) leadsTo(p profile) bool {
-	return slices.ContainsFunc(a.found, func(f profile) bool { return f.id == p.id })
+	return slices.ContainsFunc(a.found, func(f profile) bool { return f.person == p.person })
+}
+
+// shared reports whether it leads to several that do not count as one.
+func (a arrival) shared() bool {
+	return a.more || slices.ContainsFunc(a.found, func(f profile) bool { return f.person != a.found[0].person })
 }
 
 // resolution is what was decided about identifiers that arrived together.
 type resolution struct {
 	target profile
 	keep   []identifier // those that shall lead to the target
+	made   int64        // the profile that was made for them; 0 for none
 }
 
 // arrive looks up what arrived, the strongest first. A User ID that nobody has
@@ -53,7 +62,7 @@ func (t *tx) arrive(ids []identifier) ([]arrival, error) {
 		}
 	}
 	slices.SortStableFunc(arrived, func(a, b arrival) int { return b.spec.Strength - a.spec.Strength })
-	return arrived, nil
+	return arrived, t.findPersons(arrived)
 }
 
 // resolve decides which profile identifiers that arrived together belong to,
@@ -70,7 +79,7 @@ func (t *tx) resolve(table erasure.Table, arrived []arrival) (r resolution, err 
 		}
 	}
 	for _, a := range arrived {
-		if len(a.found) != 1 || ok && a.leadsTo(target) {
+		if len(a.found) == 0 || a.shared() || ok && slices.ContainsFunc(a.found, func(f profile) bool { return f.id == target.id }) {
 			continue
 		}
 		joined, err := t.join(&target, ok, a, arrived)
@@ -83,6 +92,7 @@ func (t *tx) resolve(table erasure.Table, arrived []arrival) (r resolution, err 
 		if target, err = t.newProfile(table); err != nil {
 			return r, err
 		}
+		r.made = target.id
 	}
 	r.target = target
 	for _, a := range arrived {
@@ -112,9 +122,35 @@ func (t *tx) stays(a arrival, target profile) (bool, error) {
 
 // strongest is the profile that the strongest identifier leads to; where that
 // leads to several, the one of them that the next identifier leads to, else
-// the oldest.
+// the oldest. Where it is one of several that count as one, the same decides
+// which of these.
 func (t *tx) strongest(arrived []arrival) (p profile, ok bool, err error) {
-	var among []profile
+	among, err := t.strongestOf(arrived)
+	if err != nil || len(among) == 0 {
+		return p, false, err
+	}
+	p = slices.MinFunc(among, func(a, b profile) int { return cmp.Compare(a.person, b.person) })
+	if others := slices.DeleteFunc(among, func(o profile) bool { return o.person != p.person }); len(others) == 1 {
+		return p, true, nil
+	}
+	each := slices.Clone(arrived)
+	for i, a := range each {
+		each[i].found = nil
+		for _, f := range a.found {
+			if f.person == p.person {
+				f.person = f.id
+				each[i].found = append(each[i].found, f)
+			}
+		}
+	}
+	if among, err = t.strongestOf(each); err != nil || len(among) == 0 {
+		return p, false, err
+	}
+	among[0].person = p.person
+	return among[0], true, nil
+}
+
+func (t *tx) strongestOf(arrived []arrival) (among []profile, err error) {
 	var by []arrival // what led to them
 	more := false
 	for _, a := range arrived {
@@ -131,16 +167,13 @@ func (t *tx) strongest(arrived []arrival) (p profile, ok bool, err error) {
 		}
 		both, err := t.leadAll(ids, from)
 		if err != nil {
-			return p, false, err
+			return nil, err
 		}
 		if len(both) > 0 {
 			among, by, more = both, append(by, a), more && a.more
 		}
 	}
-	if len(among) == 0 {
-		return p, false, nil
-	}
-	return among[0], true, nil
+	return slices.Clone(among), nil
 }
 
 // leadAll keeps those profiles that all the identifiers lead to.
@@ -170,7 +203,11 @@ func (t *tx) mayHold(p profile, arrived []arrival) (bool, error) {
 		if !a.spec.OneValue || a.key == effaceIDKey || a.leadsTo(p) {
 			continue
 		}
-		has, err := t.hasKey(p.id, a.number)
+		all, err := t.together(p)
+		if err != nil {
+			return false, err
+		}
+		has, err := t.haveKey(all, a.number)
 		if err != nil || has {
 			return false, err
 		}
@@ -178,13 +215,16 @@ func (t *tx) mayHold(p profile, arrived []arrival) (bool, error) {
 	return true, nil
 }
 
-func (t *tx) hasKey(profile, key int64) (bool, error) {
-	var one int
-	err := t.row(`SELECT 1 FROM lookup WHERE profile = $1 AND key = $2 LIMIT 1`, profile, key).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+// haveKey reports whether one of several profiles has an identifier of a key.
+func (t *tx) haveKey(profiles []int64, key int64) (bool, error) {
+	for _, p := range profiles {
+		var one int
+		err := t.row(`SELECT 1 FROM lookup WHERE profile = $1 AND key = $2 LIMIT 1`, p, key).Scan(&one)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err == nil, err
+		}
 	}
-	return err == nil, err
+	return false, nil
 }
 
 // join merges the profile that an identifier leads to with the target, where
@@ -194,36 +234,50 @@ func (t *tx) join(target *profile, exists bool, by arrival, arrived []arrival) (
 	if err != nil || exists && current.id == target.id {
 		return false, err
 	}
-	may, err := t.mayHold(current, arrived)
-	if err != nil || !may {
+	var of []int64
+	with := []int64{current.id}
+	if exists {
+		if of, err = t.together(*target); err != nil {
+			return false, err
+		}
+	}
+	if slices.Contains(of, current.id) { // they count as one, and may even be made one
+		of = []int64{target.id}
+	} else {
+		current.person = by.found[0].person
+		if may, err := t.mayHold(current, arrived); err != nil || !may {
+			return false, err
+		}
+		if !exists {
+			*target = current
+			return true, nil
+		}
+		if with, err = t.together(current); err != nil {
+			return false, err
+		}
+	}
+	if may, err := t.compatible(target.table, of, with); err != nil || !may {
 		return false, err
 	}
-	if !exists {
-		*target = current
-		return true, nil
-	}
-	if may, err = t.compatible(*target, current); err != nil || !may {
-		return false, err
-	}
-	return t.mergeUnlessOpen(target, current, joining{identifier: by.identifier})
+	return t.mergeUnlessOpen(target, current, joining{identifier: by.identifier}, nil)
 }
 
-// compatible reports whether two profiles do not both have a value of a key
-// that allows one.
-func (t *tx) compatible(a, b profile) (bool, error) {
-	for _, spec := range erasure.Keys(a.table) {
+// compatible reports whether two people do not both have a value of a key that
+// allows one.
+func (t *tx) compatible(table erasure.Table, a, b []int64) (bool, error) {
+	for _, spec := range erasure.Keys(table) {
 		if !spec.OneValue || spec.Name == effaceIDKey {
 			continue
 		}
-		number, err := t.keyNumber(a.table, spec.Name)
+		number, err := t.keyNumber(table, spec.Name)
 		if err != nil {
 			return false, err
 		}
-		hasA, err := t.hasKey(a.id, number)
+		hasA, err := t.haveKey(a, number)
 		if err != nil {
 			return false, err
 		}
-		hasB, err := t.hasKey(b.id, number)
+		hasB, err := t.haveKey(b, number)
 		if err != nil || hasA && hasB {
 			return false, err
 		}
@@ -235,13 +289,14 @@ func (t *tx) newProfile(table erasure.Table) (p profile, err error) {
 	p = profile{efface: erasure.NewEffaceID(t.now), table: table, created: t.now.UnixMilli()}
 	p.id, err = t.insert(`INSERT INTO profiles (efface_id, table_, created_at) VALUES ($1, $2, $3)`,
 		p.efface[:], string(table), p.created)
+	p.person = p.id
 	return p, err
 }
 
 // joinAlias joins the profile of an alias's previousId with the target, even
 // where both hold a user_id. A previousId that nothing is known of is kept as
 // an anonymous_id.
-func (t *tx) joinAlias(r *resolution, previous []identifier) error {
+func (t *tx) joinAlias(r *resolution, told []arrival, previous []identifier) error {
 	for _, id := range previous {
 		if slices.ContainsFunc(r.keep, func(k identifier) bool { return k.key == id.key && k.value == id.value }) {
 			return nil // an alias of itself
@@ -252,7 +307,7 @@ func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 		}
 		if found := arrived[0].found; len(found) > 0 {
 			if found[0].id != r.target.id {
-				_, err = t.mergeUnlessOpen(&r.target, found[0], joining{arrived[0].identifier, true})
+				_, err = t.mergeUnlessOpen(&r.target, found[0], joining{arrived[0].identifier, true}, r.keep)
 			}
 			return err
 		}
@@ -263,7 +318,7 @@ func (t *tx) joinAlias(r *resolution, previous []identifier) error {
 		return err
 	}
 	r.keep = append(r.keep, arrived[0].identifier)
-	return nil
+	return t.withinLimit(r, told)
 }
 
 func (t *tx) profileByRow(id int64) (profile, error) {

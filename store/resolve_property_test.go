@@ -3,6 +3,7 @@ package store_test
 import (
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,55 +23,120 @@ func line(ids []string, records, former, groups int) string {
 }
 
 // The partition into people is that of the rules, whatever arrives: no
-// identifier is lost, no two people are joined against the rules, and what
-// arrives twice counts once. Who was in a group stays in it, whoever they
-// become.
+// identifier is lost but those over the limit, no two people are joined against
+// the rules, what arrives twice counts once, and the merges told are those that
+// were made. Who was in a group stays in it, whoever they become.
 func TestPeopleAreWhoTheRulesSay(t *testing.T) {
 	t.Parallel()
-	d := openOnDisk(t)
-	w := &world{db: d.DB, clock: d.clock, raw: storetest.Raw(t, d.dir)}
-	for range storetest.Scale(t, 10) {
-		rapid.Check(t, w.check)
+	for _, limit := range []int{2, 100} {
+		t.Run(fmt.Sprintf("%d of a key", limit), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, limit)
+			for range storetest.Scale(t, 10) {
+				rapid.Check(t, w.check)
+			}
+			w.leavesNothing(t)
+		})
 	}
-	if n := membershipsOfNobody(t, w.raw); n != 0 {
-		t.Errorf("%d memberships name profiles that are gone", n)
+}
+
+// Once every request is cancelled, people are who they would be had there been
+// none.
+func TestRequestsThatAreCancelledChangeNobody(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{2, 100} {
+		t.Run(fmt.Sprintf("%d of a key", limit), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, limit)
+			for range storetest.Scale(t, 10) {
+				rapid.Check(t, w.checkCancelled)
+			}
+			w.leavesNothing(t)
+		})
 	}
 }
 
 // world runs the store and the reference side by side. All checks share one
 // store; prefix keeps their people apart.
 type world struct {
-	db     *store.DB
-	clock  *storetest.Clock
-	raw    *sql.DB
-	checks int
-	prefix string
-	people *everybody
-	known  map[string]bool
-	calls  []ingest.Call
+	db      *store.DB
+	clock   *storetest.Clock
+	raw     *sql.DB
+	limit   int
+	checks  int
+	prefix  string
+	people  *everybody
+	without *everybody // who was told the same, and of no request
+	known   map[string]bool
+	history []told
+	calls   []ingest.Call
+	open    map[*someone]erasure.RequestID
 }
 
-func (w *world) check(t *rapid.T) {
+func newWorld(t *testing.T, limit int) *world {
+	dir, clock := filepath.Join(t.TempDir(), "data"), storetest.NewClock()
+	db := storetest.Open(t, storetest.InDir(dir), storetest.WithClock(clock), func(o *store.Options) { o.KeyLimit = limit })
+	return &world{db: db, clock: clock, raw: storetest.Raw(t, dir), limit: limit}
+}
+
+func (w *world) begin() {
 	w.checks++
-	w.prefix, w.people, w.known, w.calls = fmt.Sprintf("%d-", w.checks), &everybody{}, map[string]bool{}, nil
+	w.prefix = fmt.Sprintf("%d-", w.checks)
+	w.people, w.without = &everybody{limit: w.limit}, &everybody{limit: w.limit}
+	w.known, w.history, w.calls, w.open = map[string]bool{}, nil, nil, map[*someone]erasure.RequestID{}
+}
+
+var happens = []string{"identify", "identify", "identify", "identify", "again", "group", "alias", "request", "cancel"}
+
+func (w *world) check(t *rapid.T) {
+	w.begin()
 	for range rapid.IntRange(1, 30).Draw(t, "calls") {
-		switch rapid.SampledFrom([]string{"identify", "identify", "identify", "identify", "group", "alias", "request", "cancel", "erase"}).Draw(t, "what") {
-		case "identify":
-			w.tell(t, told{ids: w.ids(t), record: rapid.Bool().Draw(t, "record")})
-		case "group":
-			w.tell(t, told{ids: w.ids(t), group: w.value(t, "group", 3)})
-		case "alias":
-			w.tell(t, told{ids: []string{w.id(t, "user_id", 4)}, previous: w.value(t, rapid.SampledFrom([]string{"user_id", "anonymous_id"}).Draw(t, "previous"), 4)})
-		case "request":
-			w.request(t)
-		case "cancel":
-			w.cancel(t)
+		switch what := rapid.SampledFrom(append(happens, "erase")).Draw(t, "what"); what {
 		case "erase":
 			w.erase(t)
+		default:
+			w.happen(t, what)
 		}
 	}
 	w.compare(t)
 	w.erase(t) // leave nothing open to the next check
+}
+
+func (w *world) checkCancelled(t *rapid.T) {
+	w.begin()
+	for range rapid.IntRange(1, 30).Draw(t, "calls") {
+		w.happen(t, rapid.SampledFrom(append(happens, "request")).Draw(t, "what"))
+	}
+	w.compare(t)
+	for _, p := range slices.Clone(w.people.all) {
+		if p.open {
+			w.cancel(t, p)
+		}
+	}
+	if got, want := w.people.people(), w.without.people(); !slices.Equal(got, want) {
+		t.Fatalf("after the requests and their cancels there are\n%s\nand without there are\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func (w *world) happen(t *rapid.T, what string) {
+	switch what {
+	case "identify":
+		w.tell(t, w.from(t, told{ids: w.ids(t), record: rapid.Bool().Draw(t, "record")}))
+	case "again":
+		if len(w.history) > 0 {
+			w.tell(t, rapid.SampledFrom(w.history).Draw(t, "which"))
+		}
+	case "group":
+		w.tell(t, w.from(t, told{ids: w.ids(t), group: w.value(t, "group", 3)}))
+	case "alias":
+		w.tell(t, w.from(t, told{ids: []string{w.id(t, "user_id", 4)}, previous: w.value(t, rapid.SampledFrom([]string{"user_id", "anonymous_id"}).Draw(t, "previous"), 4)}))
+	case "request":
+		w.request(t)
+	case "cancel":
+		if p, _ := w.someone(t, true); p != nil {
+			w.cancel(t, p)
+		}
+	}
 }
 
 func (w *world) value(t *rapid.T, key string, of int) string {
@@ -96,12 +162,18 @@ func (w *world) ids(t *rapid.T) (ids []string) {
 	return ids
 }
 
-func (w *world) tell(t *rapid.T, c told) {
+func (w *world) from(t *rapid.T, c told) told {
 	c.source = rapid.SampledFrom([]string{"shop", "crm"}).Draw(t, "source")
 	if n := rapid.IntRange(0, 6).Draw(t, "message"); n > 0 && c.group == "" { // or it could be seen in one and new in another
 		c.message = fmt.Sprint(w.prefix, "m", n)
 	}
+	return c
+}
+
+func (w *world) tell(t *rapid.T, c told) {
+	w.history = append(w.history, c)
 	w.people.tell(c)
+	w.without.tell(c)
 	call := ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: c.source, MessageID: c.message, PreviousID: c.previous}
 	for _, id := range c.ids {
 		w.known[id] = true
@@ -115,6 +187,7 @@ func (w *world) tell(t *rapid.T, c told) {
 		call.Kind, call.GroupIdentifiers = ingest.Group, storetest.GroupIdentifiers("group_id", c.group)
 	}
 	if c.record {
+		call.Kind = ingest.Track
 		call.Record = []byte(`{"event":"seen"}`)
 	}
 	w.calls = append(w.calls, call)
@@ -160,20 +233,17 @@ func (w *world) request(t *rapid.T) {
 		return
 	}
 	w.compare(t)
-	if _, created, err := w.db.RequestErasure(t.Context(), erasure.NewRequest{Asked: identifierOf(id), Origin: erasure.API}); err != nil || !created {
+	r, created, err := w.db.RequestErasure(t.Context(), erasure.NewRequest{Asked: identifierOf(id), Origin: erasure.API})
+	if err != nil || !created {
 		t.Fatalf("requesting %s: %v, %v", id, created, err)
 	}
-	p.open = true
+	p.open, w.open[p] = true, r.ID
 }
 
-func (w *world) cancel(t *rapid.T) {
-	p, id := w.someone(t, true)
-	if p == nil {
-		return
-	}
+func (w *world) cancel(t *rapid.T, p *someone) {
 	w.compare(t)
-	if _, err := w.db.CancelByIdentifier(t.Context(), identifierOf(id), erasure.System, erasure.API); err != nil {
-		t.Fatalf("cancelling %s: %v", id, err)
+	if _, err := w.db.Cancel(t.Context(), w.open[p], erasure.System, erasure.API); err != nil {
+		t.Fatal(err)
 	}
 	w.people.cancelled(p)
 	w.compare(t)
@@ -200,7 +270,7 @@ func (w *world) erase(t *rapid.T) {
 
 func (w *world) compare(t *rapid.T) {
 	w.flush(t)
-	found := map[uuid.UUID]erasure.Profile{}
+	found := map[uuid.UUID]bool{}
 	ids := map[uuid.UUID][]string{}
 	for _, id := range slices.Sorted(keysOf(w.known)) {
 		profiles, err := w.db.Find(t.Context(), identifierOf(id))
@@ -208,13 +278,13 @@ func (w *world) compare(t *rapid.T) {
 			t.Fatal(err)
 		}
 		for _, p := range profiles {
-			found[p.EffaceID] = p
+			found[p.EffaceID] = true
 			ids[p.EffaceID] = append(ids[p.EffaceID], id)
 		}
 	}
 	var got []string
-	for id, p := range found {
-		got = append(got, line(ids[id], p.Records, len(p.Former), w.groupsOf(t, id)))
+	for id := range found {
+		got = append(got, w.line(t, id, ids[id]))
 	}
 	slices.Sort(got)
 	if want := w.people.lines(); !slices.Equal(got, want) {
@@ -222,12 +292,49 @@ func (w *world) compare(t *rapid.T) {
 	}
 }
 
-func (w *world) groupsOf(t *rapid.T, id uuid.UUID) (n int) {
-	err := w.raw.QueryRow(`SELECT COUNT(*) FROM memberships m JOIN profiles p ON p.id = m.member WHERE p.efface_id = $1`, id[:]).Scan(&n)
+// line says of one person what the reference does.
+func (w *world) line(t *rapid.T, id uuid.UUID, ids []string) string {
+	p, err := w.db.Profile(t.Context(), erasure.System, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	var merges []string
+	for _, m := range p.Merges {
+		by := m.Key + "=" + m.Value
+		if m.Alias {
+			by = "alias " + by
+		}
+		merges = append(merges, by)
+		if m.Other == id || m.Survivor != id && !slices.Contains(p.Former, m.Survivor) || !slices.Contains(p.Former, m.Other) {
+			t.Fatalf("%v tells of a merge of %v with %v", id, m.Survivor, m.Other)
+		}
+	}
+	slices.Sort(merges)
+	over := map[string]int{}
+	for _, o := range p.OverLimit {
+		over[o.Key] = o.Refused
+	}
+	return line(ids, p.Records, len(p.Former), p.Memberships) + fmt.Sprint(", joined by ", merges, ", over the limit ", over)
+}
+
+// leavesNothing looks for rows of nobody.
+func (w *world) leavesNothing(t *testing.T) {
+	t.Helper()
+	for _, query := range []string{
+		`SELECT COUNT(*) FROM merges WHERE fragment NOT IN (SELECT id FROM fragments)`,
+		`SELECT COUNT(*) FROM over_limit WHERE profile NOT IN (SELECT id FROM profiles WHERE leads_to IS NULL)`,
+		`SELECT COUNT(*) FROM refused_merges WHERE profile NOT IN (SELECT id FROM profiles WHERE leads_to IS NULL)
+			OR other NOT IN (SELECT id FROM profiles WHERE leads_to IS NULL)
+			OR fragment NOT IN (SELECT id FROM fragments f WHERE f.profile IN (refused_merges.profile, refused_merges.other))`,
+	} {
+		var n int
+		if err := w.raw.QueryRow(query).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d rows of nobody, %v: %s", n, err, query)
+		}
+	}
+	if n := membershipsOfNobody(t, w.raw); n != 0 {
+		t.Errorf("%d memberships name profiles that are gone", n)
+	}
 }
 
 func keysOf(m map[string]bool) func(func(string) bool) {

@@ -62,7 +62,7 @@ func (t *tx) trimmed(left []leftOut, told profile) error {
 		if err != nil {
 			return err
 		}
-		has, err := t.hasKey(told.id, number)
+		has, err := t.haveKey([]int64{told.id}, number)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type tx struct {
 	steered    bool                  // whether it may have changed what a look-up gives
 	changed    bool                  // whether an earlier job of this commit did
 	suppresses *bool                 // whether anything is suppressed; nil while that is not known
+	refused    *bool                 // whether any merge is refused; nil while that is not known
 	looked     bool                  // whether other programs' commits were looked for
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be

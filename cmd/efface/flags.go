@@ -79,11 +79,25 @@ func (u *baseURL) UnmarshalText(text []byte) error {
 	return err
 }
 
+// keyLimit is how many identifiers of one key a profile may have.
+type keyLimit int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *keyLimit) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || n < 1 || n > 1_000_000 {
+		return fmt.Errorf("give a number from 1 to 1000000")
+	}
+	*l = keyLimit(n)
+	return nil
+}
+
 // defaults are named by the flags that have them.
 var defaults = kong.Vars{
 	"listen":         "127.0.0.1:8080",
 	"cancel_window":  span{store.DefaultCancelWindow}.String(),
 	"suppress_for":   span{store.DefaultSuppressFor}.String(),
+	"key_limit":      strconv.Itoa(store.DefaultKeyLimit),
 	"keep_cancelled": span{store.DefaultKeepCancelled}.String(),
 	"keep_log":       span{store.DefaultKeepLog}.String(),
 	"at_once":        strconv.Itoa(handlers.DefaultAtOncePerKey),

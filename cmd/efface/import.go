@@ -21,6 +21,7 @@ type importCommand struct {
 	Table       string            `help:"Whom the rows of a CSV file are about: user or group." placeholder:"TABLE"`
 	Key         map[string]string `help:"A further column that is an identifier, and its key." mapsep:"none" placeholder:"COLUMN=KEY"`
 	PhoneRegion string            `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
+	KeyLimit    keyLimit          `help:"How many identifiers of one key a profile may have." default:"${key_limit}" placeholder:"N"`
 	File        string            `arg:"" help:"The file, packed with gzip or not; - is stdin."`
 }
 
@@ -39,6 +40,7 @@ func (c *importCommand) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return fileError(c.File, err)
 	}
+	c.storeFlags.keyLimit = c.KeyLimit
 	return p.withNew(ctx, c.storeFlags, func(db *store.DB) error {
 		if err := p.fixRegion(ctx, db, c.PhoneRegion); err != nil {
 			return err

@@ -43,6 +43,8 @@ type storeFlags struct {
 	Data      string `help:"Directory of the store." default:"./data" placeholder:"DIR"`
 	MasterKey string `help:"Master key file; master.key in the directory unless given." placeholder:"FILE"`
 	Keyring   string `help:"Keyring file; keyring.db in the directory unless given." placeholder:"FILE"`
+
+	keyLimit keyLimit // of the commands that have the flag
 }
 
 // misuse is what is wrong with the command line itself, told before anything

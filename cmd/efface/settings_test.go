@@ -37,7 +37,7 @@ func TestSettingsShowsWhatIsInForceWhereNothingWasSet(t *testing.T) {
 	for flag, value := range map[string]string{
 		"--data": data, "--master-key": filepath.Join(data, "master.key"), "--keyring": filepath.Join(data, "keyring.db"),
 		"--base-url": s.base, "--listen": strings.TrimPrefix(s.base, "http://"), "--ops-listen": "none", "--phone-region": "none",
-		"--cancel-window": "24h", "--keep-log": "1096d", "--suppress": "false", "--suppress-for": "1096d", "--at-once-per-key": "256", "--clevertap-concurrency": "15", "--trusted-proxy": "10.0.0.0/8, ::1/128",
+		"--cancel-window": "24h", "--keep-log": "1096d", "--suppress": "false", "--suppress-for": "1096d", "--key-limit": "100", "--at-once-per-key": "256", "--clevertap-concurrency": "15", "--trusted-proxy": "10.0.0.0/8, ::1/128",
 	} {
 		if got[flag] != value {
 			t.Errorf("%s is shown as %q, not %q; shown are %q", flag, got[flag], value, slices.Sorted(maps.Keys(got)))

@@ -18,7 +18,7 @@ type Opener func(t testing.TB, configure ...func(*store.Options)) *store.DB
 // each database's own tests.
 func Conformance(t *testing.T, open Opener) {
 	for subject, all := range map[string]behaviours{
-		"resolution": resolution, "merges": merges, "shown merges": shownMerges, "profiles": profiles, "requests": requests, "pages": pages, "joined requests": joinedRequests,
+		"resolution": resolution, "merges": merges, "shown merges": shownMerges, "limits": limits, "profiles": profiles, "requests": requests, "pages": pages, "joined requests": joinedRequests,
 		"batches": batches, "bulks": bulks, "calls sent again": sentAgain, "erasures": erasures, "groups": groups, "suppressions": suppressions, "sessions": sessions, "submissions": submissions,
 	} {
 		t.Run(subject, func(t *testing.T) {

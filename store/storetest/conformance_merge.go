@@ -122,8 +122,8 @@ var merges = behaviours{
 	},
 	"a source may tell very many identifiers of one": func(t *testing.T, d trial) {
 		for range 2 {
-			for i := range 150 {
-				Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", fmt.Sprint("a", i))
+			for i := range 75 {
+				Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", fmt.Sprint("a", i), "hubspot_id", fmt.Sprint("h", i))
 			}
 		}
 		if p := One(t, d.DB, "user_id", "u1"); p.Sources[0].Identifiers != 151 {
