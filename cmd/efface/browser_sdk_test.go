@@ -7,6 +7,9 @@ import (
 	"compress/gzip"
 	"fmt"
 	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,44 +19,59 @@ import (
 )
 
 // shopper is somebody of whom an SDK tells, under every identifier they have.
-type shopper struct{ userID, anonymousID, deviceID, email, phone, crmID string }
+type shopper struct{ UserID, AnonymousID, Email, Phone, CRMID string }
 
 // identifiers are the shopper's, by the key that staff find them by.
 func (p shopper) identifiers() map[string]string {
-	return map[string]string{"user_id": p.userID, "anonymous_id": p.anonymousID, "email": p.email, "phone": p.phone, "crm_id": p.crmID}
+	return map[string]string{"user_id": p.UserID, "anonymous_id": p.AnonymousID, "email": p.Email, "phone": p.Phone, "crm_id": p.CRMID}
 }
 
 // story is what a shop tells of the shopper: they look round, sign up, and
 // come back with another device. Only some of it says who they are.
 func (p shopper) story() []analytics.Message {
 	day := func(n int) time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
-	crm := map[string]any{"externalIds": []map[string]string{{"id": p.crmID, "type": "crm_id", "collection": "users", "encoding": "none"}}}
+	crm := map[string]any{"externalIds": []map[string]string{{"id": p.CRMID, "type": "crm_id", "collection": "users", "encoding": "none"}}}
 	return []analytics.Message{
-		analytics.Track{AnonymousId: p.anonymousID, Event: "Cart viewed", Timestamp: day(0), Properties: analytics.NewProperties().SetCurrency("EUR")},
-		analytics.Identify{UserId: p.userID, Timestamp: day(-40), Traits: analytics.NewTraits().SetEmail(p.email).SetFirstName("Anneliese")},
-		analytics.Alias{PreviousId: p.anonymousID, UserId: p.userID, Timestamp: day(1)},
-		analytics.Group{UserId: p.userID, GroupId: "acct-7", Traits: analytics.NewTraits().SetName("Rossi & Figli"), Timestamp: day(-2)},
-		analytics.Page{AnonymousId: p.anonymousID, Name: "Home", Timestamp: day(3)},
-		analytics.Screen{UserId: p.userID, Name: "Orders", Context: &analytics.Context{Traits: analytics.NewTraits().SetPhone(p.phone)}},
-		analytics.Track{UserId: p.userID, Event: "Order completed", Context: &analytics.Context{Extra: crm}},
+		analytics.Track{AnonymousId: p.AnonymousID, Event: "Cart viewed", Timestamp: day(0), Properties: analytics.NewProperties().SetCurrency("EUR")},
+		analytics.Identify{UserId: p.UserID, Timestamp: day(-40), Traits: analytics.NewTraits().SetEmail(p.Email).SetFirstName("Anneliese")},
+		analytics.Alias{PreviousId: p.AnonymousID, UserId: p.UserID, Timestamp: day(1)},
+		analytics.Group{UserId: p.UserID, GroupId: "acct-7", Traits: analytics.NewTraits().SetName("Rossi & Figli"), Timestamp: day(-2)},
+		analytics.Page{AnonymousId: p.AnonymousID, Name: "Home", Timestamp: day(3)},
+		analytics.Screen{UserId: p.UserID, Name: "Orders", Context: &analytics.Context{Traits: analytics.NewTraits().SetPhone(p.Phone)}},
+		analytics.Track{UserId: p.UserID, Event: "Order completed", Context: &analytics.Context{Extra: crm}},
 	}
 }
 
-// The SDK knows no Efface: only its host is another. What it feeds is one
+// An SDK knows no Efface: only its host is another. What it feeds is one
 // person, who is found by each identifier, and does not come back once erased.
 func TestStoryOfASegmentSDK(t *testing.T) {
 	t.Parallel()
+	for sdk, feed := range map[string]feeding{"analytics-go": (*scene).feedByGo, "analytics-node": (*scene).feedByNode} {
+		t.Run(sdk, func(t *testing.T) {
+			t.Parallel()
+			fedBy(t, feed)
+		})
+	}
+}
+
+// feeding sends a story by a new client of an SDK, with message ids that begin
+// with a text, and expects that all of it is accepted at once.
+type feeding func(s *scene, key string, p shopper, ids string)
+
+func fedBy(t *testing.T, feed feeding) {
 	s := newScene(t)
 	s.command(staffPassword+"\n", "operator", "create", "--email", "staff@example.net", "--role", "operator", "--password-stdin")
 	key := strings.TrimSpace(s.command("", "key", "create", "--name", inTheClear, "--scope", "ingest").stdout)
 	s.serve("1s")
-	ann := shopper{userID: "uid-anneliese", anonymousID: "anon-anneliese", email: "anneliese@rossi.example", phone: "+436601234567", crmID: "crm-anneliese"}
-	bob := shopper{userID: "uid-bertram-1", anonymousID: "anon-bertram-1", email: "bertram@rossi.example", phone: "+436607654321", crmID: "crm-bertram-1"}
+	ann := shopper{UserID: "uid-anneliese", AnonymousID: "anon-anneliese", Email: "anneliese@rossi.example", Phone: "+436601234567", CRMID: "crm-anneliese"}
+	bob := shopper{UserID: "uid-bertram-1", AnonymousID: "anon-bertram-1", Email: "bertram@rossi.example", Phone: "+436607654321", CRMID: "crm-bertram-1"}
 	for _, p := range []shopper{ann, bob} {
 		for _, value := range p.identifiers() {
 			s.planted.add(value)
 		}
-		s.feed(key, p, p.userID)
+		for range 2 { // as an SDK does that heard no answer
+			feed(s, key, p, p.UserID)
+		}
 	}
 
 	b := browse(t, s.base)
@@ -78,8 +96,8 @@ func TestStoryOfASegmentSDK(t *testing.T) {
 	for b.visit("/logs"); b.text("#row-"+request+" .status") != "Completed"; b.reload() {
 	}
 	left := s.rows()
-	s.feed(key, ann, ann.userID)   // sent again
-	s.feed(key, ann, "once more ") // the same, told anew
+	feed(s, key, ann, ann.UserID)   // sent again
+	feed(s, key, ann, "once more ") // the same, told anew
 	s.sendAsOtherSDKs(key, ann)
 
 	for name, value := range ann.identifiers() {
@@ -127,9 +145,20 @@ func (b *tab) isOne(p shopper) (userID string) {
 	return userID
 }
 
-// feed sends a story by a new client of the SDK, with message ids that begin
-// with a text, and expects that all of it is accepted at once.
-func (s *scene) feed(key string, p shopper, ids string) {
+// feedByNode is a [feeding].
+func (s *scene) feedByNode(key string, p shopper, ids string) {
+	s.t.Helper()
+	if _, err := os.Stat(filepath.Join("..", "..", "node_modules", "@segment", "analytics-node")); err != nil {
+		s.t.Fatal("This test needs an SDK from npm: run make test, which fetches it.")
+	}
+	said, err := exec.CommandContext(s.t.Context(), "node", filepath.Join("testdata", "sdk.mjs"), s.base, key, compact(p), ids).CombinedOutput()
+	if err != nil || len(said) > 0 {
+		s.t.Fatalf("the SDK ends with %v and says %s", err, said)
+	}
+}
+
+// feedByGo is a [feeding].
+func (s *scene) feedByGo(key string, p shopper, ids string) {
 	s.t.Helper()
 	told := &tally{}
 	client, err := analytics.NewWithConfig(key, analytics.Config{Endpoint: s.base, Callback: told, Logger: analytics.StdLogger(log.New(told, "", 0)),
@@ -213,12 +242,12 @@ func (s *scene) sendAsOtherSDKs(key string, p shopper) {
 	z := gzip.NewWriter(&packed)
 	fmt.Fprintf(z, `{"batch":[{"type":"track","anonymousId":%q,"event":"Cart viewed"},{"type":"screen","userId":%q,"anonymousId":null}],
 		"context":{"traits":{"email":%q,"phone":%q}},"timestamp":"2026-02-01T12:00:00.000Z","sentAt":"2019-01-01T00:00:00Z","writeKey":%q}`,
-		p.anonymousID, p.userID, p.email, p.phone, key)
+		p.AnonymousID, p.UserID, p.Email, p.Phone, key)
 	if err := z.Close(); err != nil {
 		s.t.Fatal(err)
 	}
 	a := want(s.t, 200, "a packed batch")(s.send("POST", "/v1/batch", &packed, "Content-Type", "application/x-www-form-urlencoded", "Content-Encoding", "gzip"))
-	one := fmt.Sprintf(`{"userId":%q,"traits":{"email":%q},"writeKey":%q}`, p.userID, p.email, key)
+	one := fmt.Sprintf(`{"userId":%q,"traits":{"email":%q},"writeKey":%q}`, p.UserID, p.Email, key)
 	if a.body != `{"success": true}` || want(s.t, 200, "one call")(s.send("POST", "/v1/identify", strings.NewReader(one), "Content-Type", "text/plain")).body != a.body {
 		s.t.Errorf("the answer is %s", a.body)
 	}
