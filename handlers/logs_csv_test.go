@@ -42,7 +42,7 @@ func TestTheExportHoldsWhatTheLogHolds(t *testing.T) {
 	}
 	p := st.person("email", "ann@example.com", "user_id", "u1")
 	b := st.browserOf(ann)
-	b.post(deletionPath(p), confirmed(p.EffaceID.String())).want(http.StatusSeeOther)
+	b.post(deletionPath(p), st.confirmed(p)).want(http.StatusSeeOther)
 	st.claim()
 	if _, err := st.db.NoteFailure(t.Context(), store.Destroying, "=HYPERLINK(\"x\"), retried"); err != nil {
 		t.Fatal(err)

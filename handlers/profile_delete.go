@@ -42,6 +42,9 @@ func (s *Server) renderDeletion(w http.ResponseWriter, r *http.Request, status i
 	if err != nil {
 		return s.gone(r, id, err)
 	}
+	if form.Seen == "" {
+		form.Seen = profile.Seen
+	}
 	form.Window, form.Kept = s.config.CancelWindow, s.config.SuppressFor
 	p, _ := s.shownPage(r)
 	return render(w, r, status, views.ProfileDelete(p, profile, form))
@@ -81,6 +84,7 @@ func deleteForm(r *http.Request) views.DeleteForm {
 		Reason:    strings.ReplaceAll(r.PostForm.Get("reason"), "\r\n", "\n"),
 		Reference: erasure.CleanPaste(r.PostForm.Get("reference")),
 		Suppress:  r.PostForm.Get("suppress") == "yes",
+		Seen:      r.PostForm.Get("seen"),
 	}
 }
 
@@ -103,10 +107,13 @@ func deletionProblems(form views.DeleteForm, profile erasure.Profile) (ps views.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request, profile erasure.Profile, form views.DeleteForm) error {
 	request, created, err := s.db.RequestErasure(r.Context(), erasure.NewRequest{
 		EffaceID: &profile.EffaceID, Origin: erasure.Console, Actor: actor(r),
-		Reason: form.Reason, Reference: form.Reference, Suppress: form.Suppress,
+		Reason: form.Reason, Reference: form.Reference, Suppress: form.Suppress, Seen: &form.Seen,
 	})
 	switch erasure.CodeOf(err) {
 	case erasure.CodeConflict:
+		if ps, ok := problems(err); ok && ps[0].Field == "seen" {
+			return s.refuseGrown(w, r, profile.EffaceID, form, ps)
+		}
 		return s.refuseMerged(w, r, profile.EffaceID, form)
 	case erasure.CodeNotFound:
 		return s.gone(r, profile.EffaceID, err)
@@ -126,10 +133,17 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, profile erasure.Pro
 	return s.done(w, r, requestPath(request.ID), it)
 }
 
+// refuseGrown shows what will go by now, and what of it is new. All that was
+// typed is kept.
+func (s *Server) refuseGrown(w http.ResponseWriter, r *http.Request, id uuid.UUID, form views.DeleteForm, grown views.Problems) error {
+	form.Seen, form.Problems = "", grown
+	return s.renderDeletion(w, r, http.StatusConflict, id, form)
+}
+
 // refuseMerged shows the form of the profile that the one asked for was merged
 // into: what was typed is kept, and whom it is about is to be checked anew.
 func (s *Server) refuseMerged(w http.ResponseWriter, r *http.Request, id uuid.UUID, form views.DeleteForm) error {
-	form.Confirm = ""
+	form.Confirm, form.Seen = "", ""
 	form.Problems = views.Problems{erasure.Errorf(erasure.CodeConflict, mergedSentence).In("confirm")}
 	return s.renderDeletion(w, r, http.StatusConflict, id, form)
 }

@@ -12,10 +12,21 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/ingest"
 	"github.com/efface/efface/store/storetest"
 )
+
+// confirmed is what the form sends of somebody who looked at what will go.
+func (st *site) confirmed(p erasure.Profile) url.Values {
+	form := confirmed(p.EffaceID.String())
+	if seen, err := st.db.Profile(st.t.Context(), erasure.System, p.EffaceID); err == nil {
+		form.Set("seen", seen.Seen)
+	}
+	return form
+}
 
 func deletionPath(p erasure.Profile) string { return profilePath(p.EffaceID) + "/delete" }
 
@@ -28,9 +39,11 @@ func TestARightPasteRequestsTheDeletion(t *testing.T) {
 	ann := st.invited("staff@example.com", erasure.Staff)
 	b := st.browserOf(ann)
 	b.get(deletionPath(p)).says(http.StatusOK, "24 hours").says(http.StatusOK, "3 years")
-	path := b.post(deletionPath(p), url.Values{
-		"confirm": {p.EffaceID.String()}, "reason": {"by\r\nmail"}, "reference": {" DSR-2041 "}, "suppress": {"yes"},
-	}).want(http.StatusSeeOther).location()
+	form := st.confirmed(p)
+	form.Set("reason", "by\r\nmail")
+	form.Set("reference", " DSR-2041 ")
+	form.Set("suppress", "yes")
+	path := b.post(deletionPath(p), form).want(http.StatusSeeOther).location()
 
 	rs := st.requests()
 	if len(rs) != 1 || path != requestPath(rs[0].ID) || woken.Load() != 1 {
@@ -90,20 +103,92 @@ func TestAWrongPasteChangesNothingAndKeepsWhatWasTyped(t *testing.T) {
 func TestTheFormShowsWhoseProfileItIsAndThatIsALook(t *testing.T) {
 	st := newSite(t)
 	p := st.person("user_id", "u1", "email", "family@example.com")
-	st.person("user_id", "u2", "email", "family@example.com")
+	other := st.person("user_id", "u2", "email", "family@example.com")
 	b := st.signedIn(erasure.Staff)
 	for _, a := range []reply{
 		b.get(deletionPath(p)).want(http.StatusOK),
 		b.post(deletionPath(p), confirmed("not it")).want(http.StatusUnprocessableEntity),
 	} {
-		rows := a.find("td.value").Map(func(_ int, s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") })
-		if want := []string{"u1", "family@example.com Also leads to another profile, which keeps it"}; !slices.Equal(rows, want) {
+		rows := a.find("td.value").Map(func(_ int, s *goquery.Selection) string { return words(s) })
+		if want := []string{"u1", "family@example.com Also leads to another profile, which keeps it " + other.EffaceID.String()}; !slices.Equal(rows, want) {
 			t.Errorf("the form lists %q, want %q", rows, want)
 		}
 	}
 	if n := st.entries(erasure.ProfileViewed); n != 2 {
 		t.Errorf("%d looks are logged, want 2", n)
 	}
+}
+
+// words is a text with one space between what stands apart on a page.
+func words(s *goquery.Selection) string {
+	var all []string
+	s.Contents().Each(func(_ int, part *goquery.Selection) {
+		if goquery.NodeName(part) == "#text" {
+			all = append(all, strings.Fields(part.Text())...)
+		} else {
+			all = append(all, words(part))
+		}
+	})
+	return strings.Join(all, " ")
+}
+
+func TestWhatGoesIsCountedBeforeItIsConfirmed(t *testing.T) {
+	st := newSite(t)
+	at := st.clock.Now().Wall
+	for i, id := range []string{"a1", "a2", "a3"} {
+		storetest.Tell(t, st.db, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: []string{"shop", "web", "web"}[i], At: at.AddDate(-i, 0, 0),
+			Identifiers: storetest.Identifiers("user_id", "u1", "anonymous_id", id, "email", "team@example.com"),
+			Traits:      map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`)}, Record: []byte(`{"event":"x"}`)})
+	}
+	st.person("user_id", "u2", "email", "team@example.com")
+	st.person("user_id", "u3", "email", "team@example.com")
+	p := storetest.One(t, st.db, "user_id", "u1")
+	a := st.signedIn(erasure.Staff).get(deletionPath(p)).want(http.StatusOK)
+	for name, want := range map[string]string{
+		"Identifiers":       "5 1 user_id (from a source), 3 Anonymous ID (anonymous_id), 1 E-mail",
+		"Traits":            "2",
+		"Records":           fmt.Sprintf("3 %d: 1, %d: 1, %d: 1", at.Year(), at.Year()-1, at.Year()-2),
+		"Groups":            "0",
+		"Stays with others": "1 identifier of these: it is erased from this person and still leads to 2 other profiles",
+	} {
+		dt := a.find("#seen dt").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Text() == name })
+		if got := words(dt.Parent().Find("dd")); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	years := a.find("td.years").Map(func(_ int, s *goquery.Selection) string { return words(s) })
+	if want := []string{fmt.Sprintf("%d: 1", at.Year()), fmt.Sprintf("%d: 1, %d: 1", at.Year()-1, at.Year()-2)}; !slices.Equal(years, want) {
+		t.Errorf("by source the years are %q, want %q", years, want)
+	}
+}
+
+func TestWhatGrewMeanwhileIsToldAndAskedForAgain(t *testing.T) {
+	st := newSite(t)
+	p := st.person("user_id", "u1", "email", "ann@example.com")
+	b := st.signedIn(erasure.Staff)
+	seen := func(a reply) string { return a.find("input[name=seen]").AttrOr("value", "") }
+	form := confirmed(p.EffaceID.String())
+	form.Set("seen", seen(b.get(deletionPath(p))))
+	form.Set("reason", "by mail")
+	form.Set("reference", "DSR-1")
+	form.Set("suppress", "yes")
+	storetest.Identify(t, st.db, "web", "user_id", "u1", "anonymous_id", "a1", "phone", "+49301234567")
+	a := b.post(deletionPath(p), form).refused(http.StatusConflict, "2 identifiers and 1 source came since you looked").
+		holds("confirm", p.EffaceID.String()).holds("reason", "by mail").holds("reference", "DSR-1").says(http.StatusConflict, "a1")
+	if a.find("#suppress[checked]").Length() != 1 || len(st.requests()) != 0 {
+		t.Error("the box is not ticked, or something was requested")
+	}
+	// What is new stays new until it was told, also where something else was wrong.
+	form.Set("seen", seen(a))
+	form.Set("confirm", "not it")
+	storetest.Identify(t, st.db, "web", "user_id", "u1", "anonymous_id", "a2")
+	a = b.post(deletionPath(p), form).refused(http.StatusUnprocessableEntity, "")
+	form = st.confirmed(p)
+	form.Set("seen", seen(a))
+	form.Set("seen", seen(b.post(deletionPath(p), form).refused(http.StatusConflict, "1 identifier came")))
+	b.post(deletionPath(p), form).want(http.StatusSeeOther)
+	p = st.person("user_id", "u2")
+	b.post(deletionPath(p), confirmed(p.EffaceID.String())).refused(http.StatusConflict, "Check what will go")
 }
 
 func TestOfManyIdentifiersAFewOfEachKeyAreListed(t *testing.T) {
@@ -133,7 +218,9 @@ func TestWhatCannotBeSeenInAPasteDoesNotMatter(t *testing.T) {
 	} {
 		st.clock.Advance(time.Second)
 		p := st.person("user_id", string(rune('a'+i)))
-		a := b.post(deletionPath(p), confirmed(change(p.EffaceID.String())))
+		form := st.confirmed(p)
+		form.Set("confirm", change(p.EffaceID.String()))
+		a := b.post(deletionPath(p), form)
 		a.leadsTo(requestPath(st.requests()[0].ID))
 	}
 }
@@ -142,7 +229,7 @@ func TestAWrongReferenceOrReasonIsRefusedBesideTheRightPaste(t *testing.T) {
 	st := newSite(t)
 	p := st.person("user_id", "u1")
 	b := st.signedIn(erasure.Staff)
-	form := confirmed(p.EffaceID.String())
+	form := st.confirmed(p)
 	form.Set("reference", "ann@example.com")
 	b.post(deletionPath(p), form).refused(http.StatusUnprocessableEntity, "Use only letters").holds("confirm", p.EffaceID.String())
 	form.Set("reference", strings.Repeat("x", erasure.ReferenceLength+1))
@@ -167,7 +254,7 @@ func TestADoubleClickMakesOneRequest(t *testing.T) {
 	answers := make([]reply, 8)
 	var all sync.WaitGroup
 	for i := range answers {
-		all.Go(func() { answers[i] = b.post(deletionPath(p), confirmed(p.EffaceID.String())) })
+		all.Go(func() { answers[i] = b.post(deletionPath(p), st.confirmed(p)) })
 	}
 	all.Wait()
 	rs := st.requests()
@@ -186,9 +273,9 @@ func TestAFormSentAgainLeadsToTheRequestThatItMade(t *testing.T) {
 	st := newSite(t)
 	p := st.person("user_id", "u1")
 	b := st.signedIn(erasure.Staff)
-	path := b.post(deletionPath(p), confirmed(p.EffaceID.String())).location()
+	path := b.post(deletionPath(p), st.confirmed(p)).location()
 	b.get(path)
-	b.post(deletionPath(p), confirmed(p.EffaceID.String())).leadsTo(path)
+	b.post(deletionPath(p), st.confirmed(p)).leadsTo(path)
 	b.get(path).notice("requested already")
 	b.post(deletionPath(p), confirmed("nonsense")).leadsTo(path)
 	b.get(path).notice("requested already")
@@ -198,7 +285,7 @@ func TestAFormSentAgainLeadsToTheRequestThatItMade(t *testing.T) {
 	}
 	// Somebody else's form is no confirmation of their own request.
 	other := st.signedIn(erasure.Staff)
-	other.post(deletionPath(p), confirmed(p.EffaceID.String())).leadsTo(path)
+	other.post(deletionPath(p), st.confirmed(p)).leadsTo(path)
 	if a := other.get(path).notice("requested already"); a.find(".confirmation").Length() != 0 {
 		t.Error("somebody else's request is confirmed as one's own")
 	}
@@ -213,7 +300,7 @@ func TestAProfileThatWasMergedMeanwhileIsToBeLookedAtAgain(t *testing.T) {
 	former := p
 	former.EffaceID = p.Former[0]
 	b := st.signedIn(erasure.Staff)
-	form := confirmed(former.EffaceID.String())
+	form := st.confirmed(former)
 	form.Set("reason", "by mail")
 	a := b.post(deletionPath(former), form).refused(http.StatusConflict, "merged").holds("reason", "by mail").holds("confirm", "")
 	if action, _ := a.find("main form").Attr("action"); action != deletionPath(p) {
@@ -230,10 +317,10 @@ func TestAProfileThatWentMeanwhileIsToldAsSuch(t *testing.T) {
 	st.requested(p)
 	st.claim()
 	b := st.signedIn(erasure.Staff)
-	b.post(deletionPath(p), confirmed(p.EffaceID.String())).says(http.StatusNotFound, "is being erased")
+	b.post(deletionPath(p), st.confirmed(p)).says(http.StatusNotFound, "is being erased")
 	st.erase()
 	b = st.signedIn(erasure.Staff)
-	b.post(deletionPath(p), confirmed(p.EffaceID.String())).says(http.StatusNotFound, "has been erased")
+	b.post(deletionPath(p), st.confirmed(p)).says(http.StatusNotFound, "has been erased")
 	if len(st.requests()) != 1 {
 		t.Error("a second request was made")
 	}
@@ -246,7 +333,7 @@ func TestAGroupIsDeletedAndItsMembersStay(t *testing.T) {
 	b.get(deletionPath(g)).says(http.StatusOK, "its 1,200 memberships").says(http.StatusOK, "Its members stay").
 		says(http.StatusOK, "Do not collect this group again").says(http.StatusOK, "Check which group this is")
 	b.post(deletionPath(g), confirmed("acct-7")).want(http.StatusUnprocessableEntity)
-	path := b.post(deletionPath(g), confirmed(g.EffaceID.String())).want(http.StatusSeeOther).location()
+	path := b.post(deletionPath(g), st.confirmed(g)).want(http.StatusSeeOther).location()
 	a := b.get(path).says(http.StatusOK, "once the group is erased")
 	if a.fact("About") != "Account (group)" || a.fact("Data") != "1 identifier, 0 records found when asked" {
 		t.Errorf("the request says\n%s", a.find("main").Text())

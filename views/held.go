@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -13,6 +15,8 @@ type heldValue struct {
 	Key, Value      string
 	Sources         []string
 	Shared, Damaged bool
+	Others          []uuid.UUID // see [erasure.HeldIdentifier]
+	More            int
 }
 
 // byValue gathers a profile's identifiers, which each source gives anew: the
@@ -28,6 +32,9 @@ func byValue(p erasure.Profile) (values []heldValue) {
 		}
 		v := &values[i]
 		v.Shared = v.Shared || id.Shared
+		if id.Shared {
+			v.Others, v.More = id.Others, id.More
+		}
 		if !slices.Contains(v.Sources, id.Source) {
 			v.Sources = append(v.Sources, id.Source)
 		}

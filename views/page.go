@@ -72,12 +72,13 @@ type FindForm struct {
 func (f FindForm) path() string { return cmp.Or(f.Path, "/find") }
 
 // DeleteForm posts to /profiles/{efface_id}/delete: confirm, reason,
-// reference, suppress (value "yes").
+// reference, suppress (value "yes"), seen.
 type DeleteForm struct {
 	Confirm   string
 	Reason    string
 	Reference string
 	Suppress  bool
+	Seen      string        // what was shown when the form was first; see [erasure.Profile]
 	Window    time.Duration // in which the request may be cancelled
 	Kept      time.Duration // for which fingerprints are kept with Suppress
 	Problems  Problems

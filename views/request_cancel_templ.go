@@ -339,7 +339,7 @@ func RequestCancel(p Page, r erasure.Request, f CancelForm) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.Profile != nil {
-				templ_7745c5c3_Err = identifiers("Whose request it is", *f.Profile, "Also leads to another profile").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = identifiers("Whose request it is", *f.Profile, false).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

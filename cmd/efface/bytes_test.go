@@ -194,7 +194,7 @@ func (s *scene) browse(held, called []somebody) {
 		}
 		id := profile[strings.LastIndex(profile, "/")+1:]
 		want(s.t, 422, "a wrong paste")(staff.form(profile+"/delete", "confirm", s.plant("pasted "), "reason", s.plant("Grund? ")))
-		request := want(s.t, 303, "a right paste")(staff.form(profile+"/delete", "confirm", id, "reason", s.plant("Grund! "))).header.Get("Location")
+		request := want(s.t, 303, "a right paste")(staff.form(profile+"/delete", "confirm", id, "reason", s.plant("Grund! "), "seen", staff.seen(profile))).header.Get("Location")
 		want(s.t, 200, "the request")(staff.send("GET", request, nil))
 		want(s.t, 422, "a cancel with a wrong paste")(staff.form(request+"/cancel", "confirm", s.plant("pasted ")))
 		want(s.t, 303, "a cancel")(staff.form(request+"/cancel", "confirm", id))

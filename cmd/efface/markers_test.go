@@ -154,7 +154,8 @@ func (m *markers) pages(p somebody) {
 	m.note(m.staff.send("GET", profile+"?"+m.mark()+"="+m.mark(), nil))
 	m.note(m.staff.form(profile+"/delete", "confirm", m.mark(), "reason", m.mark(), "reference", m.mark()))
 	m.note(m.staff.form(profile+"/delete", "confirm", m.mark(), "reference", m.mark()+"@"))
-	a, err := m.staff.form(profile+"/delete", "confirm", strings.TrimPrefix(profile, "/profiles/"), "reason", m.mark(), "suppress", "yes")
+	a, err := m.staff.form(profile+"/delete", "confirm", strings.TrimPrefix(profile, "/profiles/"), "reason", m.mark(), "suppress", "yes",
+		"seen", m.staff.seen(profile))
 	m.note(a, err)
 	if request := a.header.Get("Location"); strings.HasPrefix(request, "/requests/") {
 		m.note(m.staff.form(request+"/cancel", "confirm", m.mark()))

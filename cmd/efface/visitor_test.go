@@ -86,6 +86,17 @@ func (v *visitor) form(path string, pairs ...string) (answer, error) {
 		"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
 }
 
+// seen looks at what goes with a profile, and returns what its form says of it.
+func (v *visitor) seen(profile string) string {
+	a, err := v.send("GET", profile+"/delete", nil)
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(a.body, `name="seen" value="`)
+	seen, _, _ := strings.Cut(rest, `"`)
+	return seen
+}
+
 // want fails unless the server answered with a status.
 func want(t *testing.T, status int, what string) func(a answer, err error) answer {
 	return func(a answer, err error) answer {
