@@ -162,6 +162,9 @@ func axeOfLists(b *tab) {
 	b.shows("main", "tried to come back 4 times")
 	b.at("suppression", b.visit("/suppressions"), http.StatusOK)
 	b.at("nothing checked", b.submit("/suppressions/check"), http.StatusUnprocessableEntity)
+	b.eval(`(document.querySelector("[name=table][value=group]").click(), true)`)
+	b.until("a group's keys are offered", `document.querySelector("#key").value == "group_id"`)
+	b.visit("/suppressions")
 	check := func(key, value string) int {
 		b.choose("#key", key)
 		b.fill("#value", value)
