@@ -37,7 +37,7 @@ func identityGraph(profile erasure.Profile) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		g := drawGraph(profile)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"card\"><div class=\"card-header\"><h2 class=\"card-title\">Identity graph</h2></div><div class=\"graph-box\" role=\"group\" tabindex=\"0\" aria-label=\"Identity graph\"><svg class=\"graph\" role=\"img\" aria-labelledby=\"graph-title graph-desc\" viewBox=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"card\"><div class=\"card-header\"><h2 class=\"card-title\">Identity graph</h2></div><div class=\"table-responsive graph-box\" role=\"group\" tabindex=\"0\" aria-label=\"Identity graph\"><svg class=\"graph\" role=\"img\" aria-labelledby=\"graph-title graph-desc\" viewBox=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
