@@ -18,7 +18,7 @@ import (
 )
 
 // importBatch is how many lines share a commit.
-const importBatch = 500
+const importBatch = 800
 
 // callReader gives a file's calls one by one, as [ingest.CSVReader.Next] does.
 type callReader interface {
@@ -32,10 +32,14 @@ type importer struct {
 	progress *progress
 	columns  *ingest.CSVReader // whose columns are still to be told; nil where there are none
 
-	calls   []ingest.Call
-	lines   []int
-	refused []ingest.LineError // since the last commit
 	summary summary
+}
+
+// gathered is what was read of a file for one commit.
+type gathered struct {
+	calls   []ingest.Call
+	lines   []int // of the calls
+	refused []ingest.LineError
 }
 
 // summary counts what became of a file's lines.
@@ -52,37 +56,61 @@ func (s summary) String() string {
 
 func (s summary) lines() int { return s.added + s.seen + s.suppressed + s.refused }
 
-// run reads to the end. A refused line is no error; with any other, what was
-// committed before it stays.
+// run reads to the end, and stores what it has read while it reads on. A refused
+// line is no error; with any other, what was committed before it stays.
 func (im *importer) run(ctx context.Context, from callReader) (summary, error) {
 	began := time.Now()
-	err := im.readAll(ctx, from)
-	if err == nil || erasure.CodeOf(err) != "" { // the file ends, or is damaged from here on
-		err = errors.Join(im.commit(ctx), err)
+	batches, failed := make(chan gathered), make(chan struct{})
+	var ended error
+	go func() {
+		defer close(batches)
+		ended = readAll(from, func(g gathered) (going bool) {
+			im.tellColumns() // before any line is stored
+			select {
+			case batches <- g:
+				return true
+			case <-failed:
+				return false
+			}
+		})
+	}()
+	for g := range batches {
+		if err := im.commit(ctx, g); err != nil {
+			close(failed)
+			im.summary.took = time.Since(began)
+			return im.summary, fmt.Errorf("storing lines: %w", err)
+		}
 	}
 	im.summary.took = time.Since(began)
-	return im.summary, err
+	return im.summary, ended
 }
 
-func (im *importer) readAll(ctx context.Context, from callReader) error {
+// readAll gives the lines of a file, some hundred at a time, for as long as they
+// are taken. Of a file that is damaged somewhere it gives all before that.
+func readAll(from callReader, take func(gathered) (going bool)) error {
+	var g gathered
 	for {
 		line, call, err := from.Next()
 		var bad *ingest.LineError
 		switch {
-		case err == io.EOF:
-			return nil
 		case errors.As(err, &bad):
-			im.refused = append(im.refused, *bad)
+			g.refused = append(g.refused, *bad)
+		case err == io.EOF:
+			take(g)
+			return nil
 		case err != nil:
+			if erasure.CodeOf(err) != "" {
+				take(g)
+			}
 			return err
 		default:
-			im.calls = append(im.calls, call)
-			im.lines = append(im.lines, line)
+			g.calls, g.lines = append(g.calls, call), append(g.lines, line)
 		}
-		if len(im.calls)+len(im.refused) >= importBatch {
-			if err := im.commit(ctx); err != nil {
-				return fmt.Errorf("storing up to line %d: %w", line, err)
+		if len(g.calls)+len(g.refused) == importBatch {
+			if !take(g) {
+				return nil
 			}
+			g = gathered{}
 		}
 	}
 }
@@ -117,27 +145,27 @@ func (im *importer) tellColumns() {
 }
 
 // commit stores what was gathered and reports the refused lines in order.
-func (im *importer) commit(ctx context.Context) error {
-	im.tellColumns()
-	results, err := im.db.Ingest(ctx, im.calls)
+func (im *importer) commit(ctx context.Context, g gathered) error {
+	results, err := im.db.Ingest(ctx, g.calls)
 	if err != nil {
 		return err
 	}
 	for i, r := range results {
-		im.count(im.lines[i], r)
+		if bad := im.count(g.lines[i], r); bad != nil {
+			g.refused = append(g.refused, *bad)
+		}
 	}
-	slices.SortFunc(im.refused, func(a, b ingest.LineError) int { return a.Line - b.Line })
+	slices.SortFunc(g.refused, func(a, b ingest.LineError) int { return a.Line - b.Line })
 	im.progress.clear()
-	for _, bad := range im.refused {
+	for _, bad := range g.refused {
 		fmt.Fprintf(im.stderr, "line %d: %s\n", bad.Line, bad.Err.Sentence)
 	}
-	im.summary.refused += len(im.refused)
-	im.calls, im.lines, im.refused = im.calls[:0], im.lines[:0], im.refused[:0]
+	im.summary.refused += len(g.refused)
 	im.progress.show(im.summary.lines())
 	return nil
 }
 
-func (im *importer) count(line int, r store.Result) {
+func (im *importer) count(line int, r store.Result) (bad *ingest.LineError) {
 	switch r.Outcome {
 	case store.Added:
 		im.summary.added++
@@ -150,8 +178,9 @@ func (im *importer) count(line int, r store.Result) {
 		if !errors.As(r.Err, &known) {
 			known = erasure.Errorf(erasure.CodeInvalid, "The line can't be stored.")
 		}
-		im.refused = append(im.refused, ingest.LineError{Line: line, Err: known})
+		return &ingest.LineError{Line: line, Err: known}
 	}
+	return nil
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +50,7 @@ func (p *progress) show(lines int) {
 		fmt.Fprintf(p.w, "\r%s lines", thousands(lines))
 		return
 	}
-	done := min(1, float64(p.read.n)/float64(p.size))
+	done := min(1, float64(p.read.n.Load())/float64(p.size))
 	bar := strings.Repeat("#", int(done*barWidth))
 	fmt.Fprintf(p.w, "\r[%-*s] %3.0f %%  %s lines", barWidth, bar, 100*done, thousands(lines))
 }
@@ -65,12 +66,12 @@ func (p *progress) clear() {
 // countingReader knows how much of a file was read.
 type countingReader struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 // Read implements io.Reader.
 func (c *countingReader) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
