@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -15,12 +16,31 @@ import (
 // with a hundred each bring.
 const bareAtOnce = 800
 
-// Bare writes by SQL alone the rows of events of random ones of the second half
-// of [People]: a sealed record or, for one in ten, sealed traits, the digest of
+// What a record and the traits of an [Event] are before they are sealed.
+const (
+	bareRecord = `{"type":"track","event":"Order completed","properties":{"order":"o-0123456789abcdef","total":19.98,"currency":"EUR"},"timestamp":"2026-01-31T12:00:00.000Z","context":{"library":{"name":"analytics-go","version":"3.0.0"}}}`
+	bareTraits = `{"email":"person.123456@example.com","logins":12,"name":"Person 123456","plan":"gold"}`
+)
+
+// Event writes a Segment-spec call about a random one of the first so many of
+// [People]: every tenth identifies, the others are what they did.
+func Event(random *rand.Rand, i, people int) string {
+	person, message := random.IntN(people), random.Uint64()
+	about := fmt.Sprintf(`"messageId":"m-%016x","userId":%q,"timestamp":"2026-01-31T12:00:00.000Z","context":{"library":{"name":"analytics-go","version":"3.0.0"}}`,
+		message, PersonID(person))
+	if i%10 == 0 {
+		return fmt.Sprintf(`{"type":"identify",%s,"traits":{"email":%q,"name":"Person %d","plan":"gold","logins":%d}}`,
+			about, PersonEmail(person), person, message%100)
+	}
+	return fmt.Sprintf(`{"type":"track",%s,"event":"Order completed","properties":{"order":"o-%x","total":19.98,"currency":"EUR"}}`, about, message)
+}
+
+// Bare writes by SQL alone the rows of [Event]s about the second half of
+// [People]: a sealed record or, for one in ten, sealed traits, the digest of
 // the message id and the fragment's new counts. It looks nobody up. Benchmarks
 // compare with it what the store does beside writing; what it wrote cannot be
 // opened.
-func Bare(t testing.TB, dir string, people, events int, record, traits []byte) (took time.Duration) {
+func Bare(t testing.TB, dir string, people, events int) (took time.Duration) {
 	t.Helper()
 	m, err := seal.CreateMaster(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
@@ -45,7 +65,7 @@ func Bare(t testing.TB, dir string, people, events int, record, traits []byte) (
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	b := bare{t: t, ctx: t.Context(), conn: conn, key: keys[0], people: people, record: record, traits: traits}
+	b := bare{t: t, ctx: t.Context(), conn: conn, key: keys[0], people: people}
 	b.prepare()
 	began := time.Now()
 	for written := 0; written < events; written += bareAtOnce {
@@ -55,12 +75,11 @@ func Bare(t testing.TB, dir string, people, events int, record, traits []byte) (
 }
 
 type bare struct {
-	t              testing.TB
-	ctx            context.Context
-	conn           *sql.Conn
-	key            seal.Key
-	people         int
-	record, traits []byte
+	t      testing.TB
+	ctx    context.Context
+	conn   *sql.Conn
+	key    seal.Key
+	people int
 
 	addRecord, addMessage, setTraits, count *sql.Stmt
 }
@@ -94,10 +113,10 @@ func (b *bare) commit(events int) {
 		b.exec(b.addMessage.Exec(fragment, digest[:]))
 		traits := 0
 		if i%10 > 0 {
-			b.exec(b.addRecord.Exec(fragment, n, 0, b.key.Seal(b.record, seal.AD{Table: "records", Column: "sealed", N: n})))
+			b.exec(b.addRecord.Exec(fragment, n, 0, b.key.Seal([]byte(bareRecord), seal.AD{Table: "records", Column: "sealed", N: n})))
 		} else {
 			traits = 4
-			b.exec(b.setTraits.Exec(fragment, b.key.Seal(b.traits, seal.AD{Table: "traits", Column: "sealed"})))
+			b.exec(b.setTraits.Exec(fragment, b.key.Seal([]byte(bareTraits), seal.AD{Table: "traits", Column: "sealed"})))
 		}
 		b.exec(b.count.Exec(5, traits, 1, `{"2026":1}`, n, fragment))
 	}

@@ -2,7 +2,6 @@ package segment_test
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,7 +68,7 @@ func BenchmarkIngest(b *testing.B) {
 		took := time.Since(start)
 		b.StopTimer()
 		unix.Sync()
-		alone := storetest.Bare(b, dir, people, len(requests)*inBatch, []byte(bareRecord), []byte(bareTraits))
+		alone := storetest.Bare(b, dir, people, len(requests)*inBatch)
 		unix.Sync()
 		b.StartTimer()
 		events := float64(len(requests) * inBatch)
@@ -84,12 +84,6 @@ func median(of []float64) float64 {
 	return of[len(of)/2]
 }
 
-// What a record and the traits of [batchOf]'s events are before they are sealed.
-const (
-	bareRecord = `{"type":"track","event":"Order completed","properties":{"order":"o-0123456789abcdef","total":19.98,"currency":"EUR"},"timestamp":"2026-01-31T12:00:00.000Z","context":{"library":{"name":"analytics-go","version":"3.0.0"}}}`
-	bareTraits = `{"email":"person.123456@example.com","logins":12,"name":"Person 123456","plan":"gold"}`
-)
-
 // sendAll sends each connection's requests, which all are stored.
 func sendAll(b *testing.B, address string, of [][][]byte) {
 	b.Helper()
@@ -104,28 +98,16 @@ func sendAll(b *testing.B, address string, of [][][]byte) {
 	}
 }
 
-// batchOf writes a request for random people: one event in ten is an identify
-// call, the others are what they did.
+// batchOf writes a request about random people.
 func batchOf(random *rand.Rand, people int, address, key string) []byte {
-	body := bytes.NewBufferString(`{"batch":[`)
-	for i := range inBatch {
-		if i > 0 {
-			body.WriteByte(',')
-		}
-		person, message := random.IntN(people), random.Uint64()
-		if i%10 == 0 {
-			fmt.Fprintf(body, `{"type":"identify","messageId":"m-%016x","userId":%q,"timestamp":"2026-01-31T12:00:00.000Z","traits":{"email":%q,"name":"Person %d","plan":"gold","logins":%d},`,
-				message, storetest.PersonID(person), storetest.PersonEmail(person), person, message%100)
-		} else {
-			fmt.Fprintf(body, `{"type":"track","messageId":"m-%016x","userId":%q,"timestamp":"2026-01-31T12:00:00.000Z","event":"Order completed","properties":{"order":"o-%x","total":19.98,"currency":"EUR"},`,
-				message, storetest.PersonID(person), message)
-		}
-		body.WriteString(`"context":{"library":{"name":"analytics-go","version":"3.0.0"}}}`)
+	events := make([]string, inBatch)
+	for i := range events {
+		events[i] = storetest.Event(random, i, people)
 	}
-	body.WriteString(`],"sentAt":"2026-01-31T12:00:01.000Z"}`)
+	body := `{"batch":[` + strings.Join(events, ",") + `],"sentAt":"2026-01-31T12:00:01.000Z"}`
 	head := fmt.Sprintf("POST /v1/batch HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-		address, key, body.Len())
-	return append([]byte(head), body.Bytes()...)
+		address, key, len(body))
+	return []byte(head + body)
 }
 
 func serve(b *testing.B, db *store.DB) (address string) {
