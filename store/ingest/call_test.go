@@ -57,8 +57,9 @@ func TestExternalIdsOfUsersInTheClearAreIdentifiers(t *testing.T) {
 	c := parse(t, `{"type":"track","userId":"1","event":"x","context":{"externalIds":[
 		{"id":"51","type":"hubspot_user_id","collection":"users","encoding":"none"},
 		{"id":"fb.1","type":"fbp"}, {"id":"","type":"phone"}, {"id":"1","type":"user_id"},
-		{"id":"0cc1","type":"email","encoding":"sha256"}, {"id":"7","type":"account","collection":"accounts"}, {"id":"g","type":"group_id"}]}}`)
-	if got := values(c); got != "user_id=1 hubspot_user_id=51 fbp=fb.1" {
+		{"id":"0cc1","type":"email","encoding":"sha256"}, {"id":"7","type":"account","collection":"accounts"}, {"id":"g","type":"group_id"},
+		{"id":"7","type":"crmId"}, {"id":"8","type":"ann@example.com"}, {"id":"9"}, null]}}`)
+	if got := values(c); got != "user_id=1 hubspot_user_id=51 fbp=fb.1 crmid=7" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -150,7 +151,6 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"context.traits a list":  `{"type":"track","event":"x","userId":"1","context":{"traits":[]}}`,
 		"externalIds an object":  `{"type":"track","event":"x","userId":"1","context":{"externalIds":{}}}`,
 		"external id a list":     `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":["ann"],"type":"a"}]}}`,
-		"external type no key":   `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":"1","type":"ann@example.com"}]}}`,
 		"email a list":           `{"type":"identify","userId":"1","traits":{"email":["ann@example.com"]}}`,
 		"two user ids":           `{"type":"identify","userId":"1","context":{"externalIds":[{"id":"ann","type":"user_id"}]}}`,
 		"no event":               `{"type":"track","userId":"1"}`,

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -108,7 +109,9 @@ func traitText(key string, v jsontext.Value) (string, error) {
 }
 
 // addContext takes the identifiers that stand in the call's context: those of
-// its traits, and external ids of users that are not hashed or encrypted.
+// its traits, and external ids of users that are not hashed or encrypted. The
+// spec leaves it to sources what they call a type; nobody can be found by one
+// that names no key, and it stays in the record alone.
 func (g *gathering) addContext(ctx *wireContext) error {
 	if _, err := g.addTraits(ctx.Traits); err != nil {
 		return err
@@ -117,10 +120,11 @@ func (g *gathering) addContext(ctx *wireContext) error {
 		if x.Collection != "" && x.Collection != "users" || x.Encoding != "" && x.Encoding != "none" {
 			continue
 		}
-		if x.Type == erasure.KeyGroupID { // of whom they belong to, not of who they are
+		key := strings.ToLower(x.Type)
+		if key == erasure.KeyGroupID || erasure.CheckKeyName(key) != nil { // the first says whom they belong to, not who they are
 			continue
 		}
-		if err := g.add(x.Type, string(x.ID)); err != nil {
+		if err := g.add(key, string(x.ID)); err != nil {
 			return err
 		}
 	}
