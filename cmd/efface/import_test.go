@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 // summary is what an import says from its summary on.
@@ -140,5 +142,20 @@ Warning: nobody will be found by the column "contact", which looks like an ident
 	e = efface(t, file, "import", "--data", data, "--key", "E-Mail=email", "--key", "contact=email", "--key", "city=place", "-")
 	if !strings.HasPrefix(e.stderr, `Identifiers: "User_ID" (user_id), "E-Mail" (email), "contact" (email), "city" (place). Traits: none.`+"\n1 added") {
 		t.Errorf("with their keys named import says %s", e.stderr)
+	}
+}
+
+func TestAnImportKeepsToTheKeyLimit(t *testing.T) {
+	t.Parallel()
+	data := newStore(t)
+	csv := "user_id,email\nu1,a@example.com\nu1,b@example.com\nu1,c@example.com\n"
+	e := efface(t, csv, "import", "--data", data, "--key-limit", "2", "-")
+	if !strings.HasPrefix(e.summary(), "3 added") {
+		t.Errorf("the import says %q", e.stderr)
+	}
+	var held, refused int
+	raw := storetest.Raw(t, data)
+	if err := raw.QueryRow(`SELECT (SELECT COUNT(*) FROM identifiers), (SELECT refused FROM over_limit)`).Scan(&held, &refused); err != nil || held != 3 || refused != 1 {
+		t.Errorf("%d identifiers are held and %d refused, %v", held, refused, err)
 	}
 }
