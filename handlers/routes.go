@@ -83,6 +83,7 @@ func (s *Server) table() []route {
 		{"POST", "/find", staff, formBody, false, s.find},
 		{"GET", "/find/{id}", staff, noBody, false, s.showMatches},
 		{"GET", "/profiles/{id}", staff, noBody, false, s.showProfile},
+		{"GET", "/profiles/{id}/data.json", staff, noBody, false, s.downloadData},
 		{"GET", "/profiles/{id}/delete", staff, noBody, false, s.showDeletion},
 		{"POST", "/profiles/{id}/delete", staff, formBody, false, s.requestDeletion},
 		{"GET", "/requests/{id}", signedIn, noBody, false, s.showRequest},

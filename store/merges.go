@@ -57,13 +57,13 @@ const mergesQuery = `SELECT m.fragment, m.n, m.at, m.survivor, m.other, COALESCE
 	FROM fragments f CROSS JOIN merges m LEFT JOIN identifier_keys k ON k.id = m.key
 	WHERE f.profile = $1 AND m.fragment = f.id ORDER BY m.at DESC, m.fragment DESC, m.n DESC LIMIT $2`
 
-// openMerges reads what joined what, the newest first.
-func (db *DB) openMerges(ctx context.Context, l look) (merges []erasure.Merge, err error) {
+// openMerges reads what joined what, the newest first, so many at most.
+func (db *DB) openMerges(ctx context.Context, l look, limit int) (merges []erasure.Merge, err error) {
 	refs := map[int64]seal.Ref{}
 	for _, f := range l.fragments {
 		refs[f.id] = f.key
 	}
-	rows, err := db.reads.QueryContext(ctx, mergesQuery, l.profile.id, shownMerges)
+	rows, err := db.reads.QueryContext(ctx, mergesQuery, l.profile.id, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"graph":       graphQuery,
 		"others":      othersQuery,
 		"former":      formerQuery,
+		"records":     recordsQuery,
 		"openRequest": openRequestQuery,
 		"held value":  heldValueQuery,
 		"looked":      lookedQuery,

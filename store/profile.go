@@ -52,7 +52,7 @@ func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID
 		}
 		looks = append(looks, l)
 	}
-	if err := db.logLooks(ctx, actor, looks); err != nil {
+	if err := db.logLooks(ctx, actor, erasure.ProfileViewed, looks); err != nil {
 		return nil, fmt.Errorf("logging the looks: %w", err)
 	}
 	for _, l := range looks {
@@ -63,7 +63,7 @@ func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID
 		if err != nil {
 			return nil, err
 		}
-		l.summary.Merges, err = db.openMerges(ctx, l)
+		l.summary.Merges, err = db.openMerges(ctx, l, shownMerges)
 		if errors.Is(err, seal.ErrDestroyed) {
 			continue
 		}
@@ -116,7 +116,7 @@ func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
 	return l, err
 }
 
-func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) error {
+func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, kind erasure.Kind, looks []look) error {
 	if len(looks) == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (db *DB) logLooks(ctx context.Context, actor erasure.Actor, looks []look) e
 			return err
 		}
 		for _, l := range looks {
-			t.logAbout(erasure.Entry{Kind: erasure.ProfileViewed, Actor: actor}, l.efface.String(), l.key)
+			t.logAbout(erasure.Entry{Kind: kind, Actor: actor}, l.efface.String(), l.key)
 		}
 		return nil
 	})

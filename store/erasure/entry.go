@@ -31,6 +31,7 @@ const (
 	RequestFailed    Kind = "request.failed"
 	RequestCompleted Kind = "request.completed"
 	ProfileViewed    Kind = "profile.viewed"
+	ProfileExported  Kind = "profile.exported" // all that is held was taken out
 	ProfileMerged    Kind = "profile.merged"
 	LogsExported     Kind = "logs.exported"
 	SignedIn         Kind = "operator.signed_in"
