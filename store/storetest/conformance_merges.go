@@ -68,6 +68,32 @@ var shownMerges = behaviours{
 		must(t, d.cancel(t, r.ID))
 		d.mergesOf(t, erasure.Merge{At: d.clock.Now().Wall, Survivor: a, Other: u, Key: "anonymous_id", Value: "a1"})
 	},
+	"what only a refused merge shares still joins": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "email", "ann@example.com")
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		Identify(t, d.DB, "web", "anonymous_id", "a1")
+		r := Requested(t, d.DB, "user_id", "u1")
+		Identify(t, d.DB, "shop", "user_id", "u1", "email", "ann@example.com")
+		d.found(t, 2, "email", "ann@example.com")
+		Identify(t, d.DB, "web", "anonymous_id", "a1", "email", "ann@example.com")
+		must(t, d.cancel(t, r.ID))
+		if p := One(t, d.DB, "email", "ann@example.com"); p.EffaceID != One(t, d.DB, "user_id", "u1").EffaceID || len(p.Former) != 2 {
+			t.Errorf("after the cancel it leads to %+v", p)
+		}
+	},
+	"while a merge waits, neither takes a user_id that the other could not": func(t *testing.T, d trial) {
+		_, u := d.two(t)
+		r := Requested(t, d.DB, "anonymous_id", "a1")
+		Identify(t, d.DB, "web", "user_id", "u1", "anonymous_id", "a1")
+		Identify(t, d.DB, "web", "user_id", "u2", "anonymous_id", "a1")
+		if p := One(t, d.DB, "user_id", "u2"); p.EffaceID == *r.EffaceID {
+			t.Error("u2 is told of whom u1 waits for")
+		}
+		must(t, d.cancel(t, r.ID))
+		if p := One(t, d.DB, "anonymous_id", "a1"); !slices.Equal(p.Former, []uuid.UUID{u}) || p.EffaceID != One(t, d.DB, "user_id", "u1").EffaceID {
+			t.Errorf("after the cancel a1 leads to %+v", p)
+		}
+	},
 	"a profile that is being erased is waited for by nobody": func(t *testing.T, d trial) {
 		a, _ := d.two(t)
 		Requested(t, d.DB, "user_id", "u1")
