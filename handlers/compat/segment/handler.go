@@ -3,7 +3,9 @@
 package segment
 
 import (
+	"context"
 	"net/http"
+	"slices"
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store"
@@ -15,12 +17,20 @@ import (
 type Handler struct {
 	db      *store.DB
 	limiter *wire.Limiter
+	turns   chan struct{} // of batches at the store
 }
 
 // New makes a handler.
 func New(db *store.DB, limiter *wire.Limiter) *Handler {
-	return &Handler{db: db, limiter: limiter}
+	return &Handler{db: db, limiter: limiter, turns: make(chan struct{}, atOnce)}
 }
+
+// What batches may have before the store at once, so that whoever else writes,
+// such as staff in the console, waits for a commit of a part of a second.
+const (
+	atOnce = 16
+	inPart = 100 // events
+)
 
 // Call returns what stores one call of a kind.
 func (h *Handler) Call(kind ingest.Kind) func(http.ResponseWriter, *http.Request) error {
@@ -46,8 +56,8 @@ func (h *Handler) Call(kind ingest.Kind) func(http.ResponseWriter, *http.Request
 	}
 }
 
-// Batch stores the events of a batch in one commit. One that is refused does
-// not stop the others: the client would drop them with it.
+// Batch stores the events of a batch. One that is refused does not stop the
+// others: the client would drop them with it.
 func (h *Handler) Batch(w http.ResponseWriter, r *http.Request) error {
 	c, err := h.enter(w, r, ingest.BatchSize)
 	if err != nil {
@@ -66,17 +76,30 @@ func (h *Handler) Batch(w http.ResponseWriter, r *http.Request) error {
 			calls, of = append(calls, e.Call), append(of, i)
 		}
 	}
-	if len(calls) > 0 {
-		results, err := h.db.Ingest(r.Context(), calls)
+	for part := range slices.Chunk(calls, inPart) {
+		results, err := h.store(r.Context(), part)
 		if err != nil {
 			return err
 		}
 		for i, result := range results {
 			events[of[i]].Err = result.Err
 		}
+		of = of[len(part):]
 	}
 	if err := refused(events); err != nil {
 		return err
 	}
 	return accept(w)
+}
+
+// store waits for a turn. Where a later part fails, the earlier ones stay: sent
+// again, they are known by their message ids.
+func (h *Handler) store(ctx context.Context, part []ingest.Call) ([]store.Result, error) {
+	select {
+	case h.turns <- struct{}{}:
+		defer func() { <-h.turns }()
+		return h.db.Ingest(ctx, part)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
