@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -64,6 +65,34 @@ func TestI8ALookAtAProfileIsLogged(t *testing.T) {
 	if err != nil || as[0].Actor != "ann@example.com" || as[0].EffaceID == nil || *as[0].EffaceID != p.EffaceID {
 		t.Errorf("the log says %+v, %v", as[0], err)
 	}
+}
+
+func TestAProfileTellsWhatJoinedWhat(t *testing.T) {
+	st := newSite(t)
+	p := st.merged()
+	b := st.signedIn(erasure.Staff)
+	row := words(b.get(profilePath(p.EffaceID)).want(http.StatusOK).find("table:has(th:contains('Former User ID')) tbody tr"))
+	if !strings.Contains(row, p.Former[0].String()+" "+p.EffaceID.String()+" E-mail new@example.com") {
+		t.Errorf("the page says %q", row)
+	}
+	other := st.person("email", "third@example.com")
+	r := st.requested(other)
+	st.person("email", "third@example.com", "email", "old@example.com")
+	for waits, on := range map[uuid.UUID]uuid.UUID{p.EffaceID: other.EffaceID, other.EffaceID: p.EffaceID} {
+		if a := b.get(profilePath(waits)).says(http.StatusOK, "Waiting until the request is cancelled"); a.find("a[href='"+profilePath(on)+"']").Length() == 0 {
+			t.Errorf("nothing leads to the profile that waits for %v", r.ID)
+		}
+	}
+}
+
+func TestAProfileTellsWhatWasOverTheLimit(t *testing.T) {
+	st := newSite(t)
+	for i := range 102 {
+		st.person("user_id", "u1", "anonymous_id", fmt.Sprint("cookie-", i))
+	}
+	p := storetest.One(t, st.db, "user_id", "u1")
+	st.signedIn(erasure.Staff).get(profilePath(p.EffaceID)).says(http.StatusOK, "A profile takes 100 identifiers of a key at most").
+		says(http.StatusOK, "Anonymous ID (anonymous_id): 2 were not joined")
 }
 
 func TestAFormerUserIDLeadsToTheProfile(t *testing.T) {

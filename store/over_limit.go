@@ -195,7 +195,7 @@ func (db *DB) overLimit(ctx context.Context, p profile) (over []erasure.OverLimi
 		return nil, err
 	}
 	return over, eachRow(rows, func(scan func(...any) error) error {
-		var o erasure.OverLimit
+		o := erasure.OverLimit{Limit: db.options.KeyLimit}
 		err := scan(&o.Key, &o.Refused, scanTime(&o.LastAt))
 		over = append(over, o)
 		return err

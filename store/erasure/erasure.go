@@ -79,6 +79,7 @@ type OverLimit struct {
 	Key     string
 	Refused int // calls' identifiers, and merges that would have brought too many
 	LastAt  time.Time
+	Limit   int // as it is set by now
 }
 
 // HeldIdentifier is an identifier of a profile as its source gave it.

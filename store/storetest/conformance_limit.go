@@ -116,6 +116,7 @@ func (d trial) overLimit(t *testing.T, want ...erasure.OverLimit) erasure.Profil
 			want[i].LastAt = d.clock.Now().Wall
 		}
 		want[i].LastAt = want[i].LastAt.UTC()
+		want[i].Limit = store.DefaultKeyLimit
 	}
 	if !slices.Equal(p.OverLimit, want) {
 		t.Errorf("over the limit were %+v, not %+v", p.OverLimit, want)
