@@ -106,7 +106,7 @@ func TestTheGraphOfManyIdentifiersShowsAFewOfEachKey(t *testing.T) {
 		t.Errorf("the rest is %q, want %q", got, want)
 	}
 	same := func() string { html, _ := goquery.OuterHtml(graphOf(t, p)); return html }
-	if same() != same() {
+	if first, again := same(), same(); first != again {
 		t.Error("one profile has two pictures")
 	}
 }
