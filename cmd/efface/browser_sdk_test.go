@@ -124,7 +124,8 @@ func fedBy(t *testing.T, feed feeding) {
 func (s *scene) rows() string {
 	s.t.Helper()
 	var counts []string
-	for _, table := range []string{"profiles", "fragments", "identifiers", "lookup", "traits", "records", "memberships"} {
+	for _, table := range []string{"profiles", "fragments", "identifiers", "lookup", "traits", "records", "memberships",
+		"merges", "refused_merges", "over_limit"} {
 		counts = append(counts, fmt.Sprint(table, " ", s.count(`SELECT COUNT(*) FROM `+table)))
 	}
 	return strings.Join(counts, ", ")

@@ -20,7 +20,7 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	s.serve("24h")
-	held := s.crowd(800, 60)
+	held := s.crowd(1000, 60)
 	s.importCSV(held)
 	called := s.crowd(150, 60)
 	s.importCalls(called, inTheClear)

@@ -36,13 +36,18 @@ type traits map[string]jsontext.Value
 // in their company's database as numbers.
 type idText string
 
+var errNoText = errors.New("neither text nor a number")
+
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
 func (id *idText) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	v, err := d.ReadValue()
 	if err != nil {
 		return err
 	}
-	text, err := traitText("", v)
+	text, ok, err := textOf(v)
+	if err == nil && !ok {
+		err = errNoText
+	}
 	*id = idText(text)
 	return err
 }

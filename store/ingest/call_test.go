@@ -22,6 +22,8 @@ func TestEachKindOfCallGivesWhatItTells(t *testing.T) {
 	for _, c := range []struct{ call, identifiers, record string }{
 		{`{"type":"identify","userId":"1","traits":{"email":"ann@example.com","phone":4971128,"plan":"gold","n": { "a": [1] },"fbp":null}}`,
 			`user_id=1 email=ann@example.com phone=4971128 n:{"a":[1]} plan:"gold"`, ``},
+		{`{"type":"identify","userId":"1","traits":{"email":["ann@example.com"],"phone":false}}`,
+			`user_id=1 email:["ann@example.com"] phone:false`, ``},
 		{`{"type":"identify","anonymousId":"a","userId":null,"traits":null,"context":null,"integrations":{"All":true},"_x":1}`,
 			`anonymous_id=a`, ``},
 		{`{"type":"track","userId":"1","anonymousId":"a","event":"Paid","timestamp":"2021-01-01T00:00:00Z","properties":{"total": 1.98}}`,
@@ -151,7 +153,6 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"context.traits a list":  `{"type":"track","event":"x","userId":"1","context":{"traits":[]}}`,
 		"externalIds an object":  `{"type":"track","event":"x","userId":"1","context":{"externalIds":{}}}`,
 		"external id a list":     `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":["ann"],"type":"a"}]}}`,
-		"email a list":           `{"type":"identify","userId":"1","traits":{"email":["ann@example.com"]}}`,
 		"two user ids":           `{"type":"identify","userId":"1","context":{"externalIds":[{"id":"ann","type":"user_id"}]}}`,
 		"no event":               `{"type":"track","userId":"1"}`,
 		"event a number":         `{"type":"track","userId":"1","event":1}`,

@@ -78,9 +78,12 @@ func (g *gathering) takeTraits(from map[string]jsontext.Value) error {
 		if !ok || !erasure.KeyOf(g.table, key).Known {
 			continue
 		}
-		value, err := traitText(key, v)
+		value, ok, err := textOf(v)
 		if err != nil {
 			return err
+		}
+		if !ok {
+			continue
 		}
 		if err := g.add(key, value); err != nil {
 			return err
@@ -90,22 +93,20 @@ func (g *gathering) takeTraits(from map[string]jsontext.Value) error {
 	return nil
 }
 
-// traitText reads an identifier's value. Sources that keep phone numbers as
-// numbers exist; null is how others write that they have none.
-func traitText(key string, v jsontext.Value) (string, error) {
+// textOf reads an identifier's value. Sources that keep phone numbers as
+// numbers exist; null is how others write that they have none. What is neither,
+// such as a list of addresses, identifies nobody and stays a trait.
+func textOf(v jsontext.Value) (value string, ok bool, err error) {
 	switch v.Kind() {
 	case '"':
 		b, err := jsontext.AppendUnquote(nil, v)
-		if err != nil {
-			return "", err
-		}
-		return string(b), nil
+		return string(b), err == nil, err
 	case '0':
-		return string(v), nil
+		return string(v), true, nil
 	case 'n':
-		return "", nil
+		return "", true, nil
 	}
-	return "", refuse("Give the trait %s as text.", key)
+	return "", false, nil
 }
 
 // addContext takes the identifiers that stand in the call's context: those of
