@@ -57,32 +57,43 @@ func (s summary) String() string {
 func (s summary) lines() int { return s.added + s.seen + s.suppressed + s.refused }
 
 // run reads to the end, and stores what it has read while it reads on. A refused
-// line is no error; with any other, what was committed before it stays.
+// line is no error; with any other, what was committed before it stays. Where
+// storing fails, whoever reads is left to end with the file: standard input may
+// have it wait for ever.
 func (im *importer) run(ctx context.Context, from callReader) (summary, error) {
 	began := time.Now()
-	batches, failed := make(chan gathered), make(chan struct{})
-	var ended error
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	batches, ended := make(chan gathered), make(chan error, 1)
 	go func() {
-		defer close(batches)
-		ended = readAll(from, func(g gathered) (going bool) {
+		ended <- readAll(from, func(g gathered) (going bool) {
 			im.tellColumns() // before any line is stored
 			select {
 			case batches <- g:
 				return true
-			case <-failed:
+			case <-ctx.Done():
 				return false
 			}
 		})
 	}()
-	for g := range batches {
-		if err := im.commit(ctx, g); err != nil {
-			close(failed)
-			im.summary.took = time.Since(began)
-			return im.summary, fmt.Errorf("storing lines: %w", err)
+	err := im.storeAll(ctx, batches, ended)
+	im.summary.took = time.Since(began)
+	return im.summary, err
+}
+
+func (im *importer) storeAll(ctx context.Context, batches <-chan gathered, ended <-chan error) error {
+	for {
+		select {
+		case g := <-batches:
+			if err := im.commit(ctx, g); err != nil {
+				return fmt.Errorf("storing lines: %w", err)
+			}
+		case err := <-ended: // all that was read is stored, unless reading was stopped
+			return errors.Join(err, ctx.Err())
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	im.summary.took = time.Since(began)
-	return im.summary, ended
 }
 
 // readAll gives the lines of a file, some hundred at a time, for as long as they

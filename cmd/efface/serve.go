@@ -28,7 +28,7 @@ type serveCommand struct {
 	PhoneRegion  string    `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
 	TimeZone     string    `help:"Time zone of the times on pages." default:"UTC" placeholder:"NAME"`
 
-	Suppress      bool     `help:"Whether a deletion asks, where nothing else is chosen, that the person is not collected again." default:"false"`
+	Suppress      bool     `help:"Whether the console and Efface's own API ask, where nothing else is chosen, that a person is not collected again." default:"false"`
 	SuppressFor   span     `help:"How long a suppression lasts." default:"${suppress_for}" placeholder:"DURATION"`
 	KeyLimit      keyLimit `help:"How many identifiers of one key a profile may have." default:"${key_limit}" placeholder:"N"`
 	KeepCancelled span     `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
