@@ -3,7 +3,6 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -58,17 +57,12 @@ func BenchmarkProfile(b *testing.B) {
 		}
 	}
 	report := func(of string, took map[int][]time.Duration) {
-		few, much := median(took[10]), median(took[many])
+		few, much := storetest.Median(took[10]), storetest.Median(took[many])
 		b.ReportMetric(float64(few.Microseconds()), of+"-few-µs")
 		b.ReportMetric(float64(much)/float64(few), of+"-ratio")
 	}
 	report("look", looks)
 	report("end", ends)
-}
-
-func median(took []time.Duration) time.Duration {
-	slices.Sort(took)
-	return took[len(took)/2]
 }
 
 func recorded(b *testing.B, db *store.DB, user string, records int) {

@@ -4,7 +4,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -58,12 +57,7 @@ func BenchmarkImport(b *testing.B) {
 		ratio = append(ratio, alone.Seconds()/s.took.Seconds())
 		b.StartTimer()
 	}
-	b.ReportMetric(middle(took), "lines/s")
-	b.ReportMetric(middle(bare), "bare-lines/s")
-	b.ReportMetric(middle(ratio), "of-bare")
-}
-
-func middle(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
+	b.ReportMetric(storetest.Median(took), "lines/s")
+	b.ReportMetric(storetest.Median(bare), "bare-lines/s")
+	b.ReportMetric(storetest.Median(ratio), "of-bare")
 }

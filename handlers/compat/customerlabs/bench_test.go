@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,14 +46,9 @@ func BenchmarkUserDeletion(b *testing.B) {
 		s, e := in.perSecond(b, 0), in.perSecond(b, 1)
 		shared, each, ratios = append(shared, s), append(each, e), append(ratios, s/e)
 	}
-	b.ReportMetric(median(shared), "shared/s")
-	b.ReportMetric(median(each), "each/s")
-	b.ReportMetric(median(ratios), "ratio")
-}
-
-func median(all []float64) float64 {
-	slices.Sort(all)
-	return all[len(all)/2]
+	b.ReportMetric(storetest.Median(shared), "shared/s")
+	b.ReportMetric(storetest.Median(each), "each/s")
+	b.ReportMetric(storetest.Median(ratios), "ratio")
 }
 
 // intake is a store of people, each of whom is asked for once.

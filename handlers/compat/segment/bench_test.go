@@ -74,14 +74,9 @@ func BenchmarkIngest(b *testing.B) {
 		events := float64(len(requests) * inBatch)
 		perSecond, bare, ratio = append(perSecond, events/took.Seconds()), append(bare, events/alone.Seconds()), append(ratio, alone.Seconds()/took.Seconds())
 	}
-	b.ReportMetric(median(perSecond), "events/s")
-	b.ReportMetric(median(bare), "bare-events/s")
-	b.ReportMetric(median(ratio), "of-bare")
-}
-
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
+	b.ReportMetric(storetest.Median(perSecond), "events/s")
+	b.ReportMetric(storetest.Median(bare), "bare-events/s")
+	b.ReportMetric(storetest.Median(ratio), "of-bare")
 }
 
 // sendAll sends each connection's requests, which all are stored.
