@@ -113,11 +113,7 @@ func (s *Server) askLift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form := views.LiftForm{}
-	if !one.SharedAt.IsZero() {
-		form.Reason = erasure.LiftShared
-	}
-	return render(w, r, http.StatusOK, views.Lift(s.page(r), one, form))
+	return render(w, r, http.StatusOK, views.Lift(s.page(r), one, views.LiftForm{}))
 }
 
 func (s *Server) lift(w http.ResponseWriter, r *http.Request) error {

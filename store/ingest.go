@@ -105,17 +105,26 @@ type part struct {
 func (t *tx) ingestParts(parts []part) (Outcome, error) {
 	best := Suppressed
 	var told []profile
+	var dropped []leftOut
 	for _, p := range parts {
-		to, o, err := t.ingest(p)
+		to, o, left, err := t.ingest(p)
 		if err != nil {
 			return Refused, err
 		}
-		if o != Suppressed {
+		if o == Suppressed {
+			dropped = append(dropped, left...)
+		} else {
 			told = append(told, to)
 		}
 		if o == Added || best == Suppressed {
 			best = o
 		}
+	}
+	switch {
+	case best == Suppressed:
+		t.dropped(dropped)
+	case best == Added && len(dropped) > 0: // of a group call the other part is kept
+		t.trimmed(dropped)
 	}
 	if len(told) == 2 {
 		return best, t.addMembership(told[1], told[0])
@@ -123,42 +132,43 @@ func (t *tx) ingestParts(parts []part) (Outcome, error) {
 	return best, nil
 }
 
-// ingest stores one part and returns whom it is about. It refuses before it
-// writes.
-func (t *tx) ingest(p part) (profile, Outcome, error) {
+// ingest stores one part and returns whom it is about, or what suppressed it. It
+// refuses before it writes.
+func (t *tx) ingest(p part) (about profile, o Outcome, left []leftOut, err error) {
 	ids, left, err := t.collectable(p.ids)
 	if err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
 	if len(ids) == 0 {
-		t.dropped(left)
-		return profile{}, Suppressed, nil
+		return profile{}, Suppressed, left, nil
 	}
 	arrived, err := t.arrive(ids)
 	if err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
 	if before, seen, err := t.seen(p.digest, arrived); err != nil || seen {
-		return before, Seen, err
+		return before, Seen, nil, err
 	}
 	r, err := t.resolve(p.table, arrived)
 	if err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
 	if err := t.withinLimit(&r, arrived); err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
-	previous, leftToo, err := t.collectable(p.previous)
+	previous, leftOfPrevious, err := t.collectable(p.previous)
 	if err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
 	if len(previous) > 0 && len(previous) == len(p.previous) { // no reading of it is suppressed
 		if err := t.joinAlias(&r, arrived, previous); err != nil {
-			return profile{}, Refused, err
+			return profile{}, Refused, nil, err
 		}
 	}
 	if err := t.tell(r, p, arrived); err != nil {
-		return profile{}, Refused, err
+		return profile{}, Refused, nil, err
 	}
-	return r.target, Added, t.trimmed(append(left, leftToo...), r.target)
+	left = append(left, leftOfPrevious...)
+	t.trimmed(left)
+	return r.target, Added, nil, t.noteShared(left, r.target)
 }

@@ -92,6 +92,9 @@ type seenParts [4]struct {
 
 var seenNames = [4]string{"identifier", "source", "joined profile", "shared identifier"}
 
+// seenShared is the kind of the identifiers that lead to others too.
+const seenShared = 3
+
 // seenListed is how many parts of a kind are kept in what was seen, which has
 // to fit into a form. Of more their number is, for a graph only grows.
 const seenListed = 1000
@@ -105,7 +108,7 @@ func (db *DB) seenParts(p profile, g graph) (s seenParts) {
 		what := append(binary.AppendVarint(nil, l.key), l.mac[:]...)
 		add(0, what)
 		if others > 0 {
-			add(3, what)
+			add(seenShared, what)
 		}
 	}
 	for _, name := range g.sources {
@@ -197,22 +200,28 @@ func (t *tx) seenAll(p profile, text string) error {
 	}
 	grown := t.db.seenParts(p, g).since(seen)
 	var came []string
-	total := 0
-	for i, n := range grown {
+	for i, n := range grown[:seenShared] {
 		switch {
 		case n == 1:
 			came = append(came, "1 "+seenNames[i])
 		case n > 1:
 			came = append(came, fmt.Sprintf("%d %ss", n, seenNames[i]))
 		}
-		total += n
-	}
-	if total == 0 {
-		return nil
 	}
 	list := strings.Join(came, ", ")
 	if last := len(came) - 1; last > 0 {
 		list = strings.Join(came[:last], ", ") + " and " + came[last]
 	}
-	return erasure.Errorf(erasure.CodeConflict, "%s came since you looked: check what will go now, then confirm again.", list).In("seen")
+	if list != "" {
+		list += " came since you looked"
+	}
+	switch shared := grown[seenShared]; {
+	case shared == 0 && list == "":
+		return nil
+	case shared > 0 && list == "":
+		list = fmt.Sprintf("Since you looked, %d of the identifiers came to lead to another profile too", shared)
+	case shared > 0:
+		list += fmt.Sprintf(", and %d of the identifiers lead to another profile too by now", shared)
+	}
+	return erasure.Errorf(erasure.CodeConflict, "%s: check what will go now, then confirm again.", list).In("seen")
 }

@@ -45,15 +45,21 @@ func (t *tx) dropped(left []leftOut) {
 	t.back.count(left, func(r *erasure.Returns) { r.Dropped++ })
 }
 
-// trimmed counts a call that is told of a profile without its suppressed
-// identifiers. Where that profile has a value of a key that allows one, as a
-// user_id, it is not the one that was erased with another value: then an
+// trimmed counts a call that is kept without its suppressed identifiers.
+func (t *tx) trimmed(left []leftOut) {
+	if len(left) > 0 {
+		t.back.count(left, func(r *erasure.Returns) { r.Trimmed++ })
+	}
+}
+
+// noteShared notes of what a call was told of a profile without whether that
+// proves it shared. Where that profile has a value of a key that allows one, as
+// a user_id, it is not the one that was erased with another value: then an
 // identifier that both had is shared.
-func (t *tx) trimmed(left []leftOut, told profile) error {
+func (t *tx) noteShared(left []leftOut, told profile) error {
 	if len(left) == 0 {
 		return nil
 	}
-	t.back.count(left, func(r *erasure.Returns) { r.Trimmed++ })
 	for _, spec := range erasure.Keys(told.table) {
 		if !spec.OneValue || spec.Name == effaceIDKey {
 			continue

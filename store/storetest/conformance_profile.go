@@ -49,7 +49,7 @@ var profiles = behaviours{
 		}{
 			{func() { Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", "a1", "phone", "+49301234567") }, "2 identifiers came"},
 			{func() { Identify(t, d.DB, "web", "user_id", "u1") }, "1 source came"},
-			{func() { Identify(t, d.DB, "shop", "user_id", "u2", "email", "ann@example.com") }, "1 shared identifier came"},
+			{func() { Identify(t, d.DB, "shop", "user_id", "u2", "email", "ann@example.com") }, "Since you looked, 1 of the identifiers came to lead to another profile too: "},
 			{func() {
 				Identify(t, d.DB, "crm", "anonymous_id", "a2")
 				d.clock.Advance(time.Second)

@@ -65,7 +65,7 @@ var suppressions = behaviours{
 		if o := Join(t, d.DB, "u1", "g1"); o.Outcome == store.Suppressed {
 			t.Error("the member is suppressed with the group")
 		}
-		d.returned(t, r, 1, 0, d.clock.Now().Wall)
+		d.returned(t, r, 0, 1, d.clock.Now().Wall) // for the member is kept
 		d.check(t, map[[2]string]bool{{"user_id", "u1"}: false})
 		if found, err := d.CheckSuppressions(t.Context(), erasure.System, GroupIdentifiers("group_id", "g1")); err != nil || found[0] == nil || found[0].Request != r.ID {
 			t.Errorf("the group's identifier is %v, %v", found, err)
