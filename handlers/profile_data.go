@@ -51,7 +51,7 @@ type dataMerge struct {
 
 type dataRecord struct {
 	Source  string          `json:"source"`
-	Time    time.Time       `json:"time"`
+	Time    string          `json:"time"` // a time.Time of the year 10000 cannot be marshalled
 	Content json.RawMessage `json:"content"`
 }
 
@@ -130,7 +130,7 @@ func dataHead(p erasure.Profile, traits []store.Traits) ([]byte, error) {
 func dataLines(records []store.Record, between string) ([]byte, error) {
 	var b bytes.Buffer
 	for _, r := range records {
-		line, err := json.Marshal(dataRecord{r.Source, r.At, r.Content})
+		line, err := json.Marshal(dataRecord{r.Source, r.At.UTC().Format(time.RFC3339Nano), r.Content})
 		if err != nil {
 			return nil, err
 		}

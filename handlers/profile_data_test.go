@@ -69,12 +69,25 @@ func TestADownloadHoldsAllThatIsHeld(t *testing.T) {
 	if len(file.Traits) != 1 || file.Traits[0].Source != "crm" || !strings.Contains(string(file.Traits[0].Traits), "12345678901234567890") {
 		t.Errorf("the traits are %+v", file.Traits)
 	}
-	times := map[time.Time]bool{}
+	times := map[string]bool{}
 	for _, r := range file.Records {
 		times[r.Time] = true
 	}
-	if len(file.Records) != 1001 || len(times) != 1001 || !times[time.UnixMilli(0).UTC()] {
+	if len(file.Records) != 1001 || len(times) != 1001 || !times["1970-01-01T00:00:00Z"] {
 		t.Errorf("it has %d records of %d times", len(file.Records), len(times))
+	}
+}
+
+// Older stores kept what clocks said of any year.
+func TestADownloadHoldsRecordsOfAnyYear(t *testing.T) {
+	st := newSite(t)
+	for _, at := range []time.Time{time.Date(10000, 1, 1, 9, 59, 59, 0, time.UTC), time.Date(-1, 12, 31, 10, 0, 0, 0, time.UTC)} {
+		storetest.Tell(t, st.db, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: "shop", At: at,
+			Identifiers: storetest.Identifiers("user_id", "u1"), Record: []byte(`{}`)})
+	}
+	a := st.signedIn(erasure.Staff).get(dataPath(storetest.One(t, st.db, "user_id", "u1"))).want(http.StatusOK)
+	if !json.Valid([]byte(a.body)) || !strings.Contains(a.body, `"10000-01-01T09:59:59Z"`) || strings.Count(a.body, `"content":{}`) != 2 {
+		t.Errorf("the file is %s", a.body)
 	}
 }
 

@@ -67,7 +67,7 @@ func (db *DB) openMerges(ctx context.Context, l look, limit int) (merges []erasu
 	if err != nil {
 		return nil, err
 	}
-	return merges, eachRow(rows, func(scan func(...any) error) error {
+	err = eachRow(rows, func(scan func(...any) error) error {
 		var m erasure.Merge
 		var fragment, n int64
 		var sealed []byte
@@ -90,6 +90,7 @@ func (db *DB) openMerges(ctx context.Context, l look, limit int) (merges []erasu
 		merges = append(merges, m)
 		return err
 	})
+	return merges, err
 }
 
 const refusedQuery = `SELECT p.efface_id FROM (SELECT other AS id FROM refused_merges WHERE profile = $1
@@ -103,10 +104,11 @@ func (db *DB) refused(ctx context.Context, p profile) (others []uuid.UUID, err e
 	if err != nil {
 		return nil, err
 	}
-	return others, eachRow(rows, func(scan func(...any) error) error {
+	err = eachRow(rows, func(scan func(...any) error) error {
 		var id uuid.UUID
 		err := scan(scan16(&id))
 		others = append(others, id)
 		return err
 	})
+	return others, err
 }

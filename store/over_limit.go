@@ -194,10 +194,11 @@ func (db *DB) overLimit(ctx context.Context, p profile) (over []erasure.OverLimi
 	if err != nil {
 		return nil, err
 	}
-	return over, eachRow(rows, func(scan func(...any) error) error {
+	err = eachRow(rows, func(scan func(...any) error) error {
 		o := erasure.OverLimit{Limit: db.options.KeyLimit}
 		err := scan(&o.Key, &o.Refused, scanTime(&o.LastAt))
 		over = append(over, o)
 		return err
 	})
+	return over, err
 }

@@ -91,8 +91,15 @@ func (d *ProfileData) Traits(ctx context.Context) (all []Traits, err error) {
 	return all, d.held(ctx)
 }
 
-// recordsAtOnce is how many records one read gives, of 32 KiB at most each.
-const recordsAtOnce = 200
+// A read of records ends after so many, and after the one that makes it larger
+// than so many bytes: one may have half a MiB, for the context of a whole batch
+// is kept with each of its events.
+const (
+	recordsAtOnce     = 200
+	recordBytesAtOnce = 1 << 20
+)
+
+var errReadEnough = errors.New("enough records are read")
 
 const recordsQuery = `SELECT n, at, sealed FROM records WHERE fragment = $1 AND n > $2 AND n <= $3 ORDER BY n LIMIT $4`
 
@@ -130,7 +137,8 @@ func (d *ProfileData) records(ctx context.Context, f fragment, after int) (recor
 	if err != nil {
 		return nil, 0, err
 	}
-	return records, last, eachRow(rows, func(scan func(...any) error) error {
+	size := 0
+	err = eachRow(rows, func(scan func(...any) error) error {
 		r := Record{Source: f.Name}
 		var sealed []byte
 		var at int64
@@ -141,8 +149,15 @@ func (d *ProfileData) records(ctx context.Context, f fragment, after int) (recor
 		r.At = millis(at)
 		r.Content, err = d.open(k, f, sealed, recordAD(int64(last)))
 		records = append(records, r)
+		if size += len(r.Content); err == nil && size > recordBytesAtOnce {
+			return errReadEnough
+		}
 		return err
 	})
+	if errors.Is(err, errReadEnough) {
+		err = nil
+	}
+	return records, last, err
 }
 
 func (d *ProfileData) key(ctx context.Context, f fragment) (seal.Key, error) {

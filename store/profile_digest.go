@@ -72,12 +72,13 @@ func (t *tx) graph(p profile) (g graph, err error) {
 	if err != nil {
 		return g, err
 	}
-	return g, t.each(func(scan func(...any) error) error {
+	err = t.each(func(scan func(...any) error) error {
 		var id uuid.UUID
 		err := scan(scan16(&id))
 		g.former = append(g.former, id)
 		return err
 	}, formerQuery, p.id)
+	return g, err
 }
 
 // seenPart is a part of a graph, as a keyed digest: whoever has it can tell what is

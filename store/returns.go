@@ -23,7 +23,8 @@ type returns struct {
 	shared map[[16]byte]int64
 }
 
-// count counts a call once for each request that suppressed something of it.
+// count counts a call once for each request that suppressed something of it; of
+// a group call that is kept without some, it is called for each part.
 func (b *returns) count(left []leftOut, add func(*erasure.Returns)) {
 	if b.calls == nil {
 		b.calls, b.shared = map[erasure.RequestID]erasure.Returns{}, map[[16]byte]int64{}
@@ -86,7 +87,8 @@ func (t *tx) writeReturns() error {
 	for id, r := range t.back.calls {
 		_, err := t.exec(`INSERT INTO returns (request, dropped, trimmed, last_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (request) DO UPDATE SET dropped = returns.dropped + excluded.dropped, trimmed = returns.trimmed + excluded.trimmed,
-				last_at = excluded.last_at`, id[:], r.Dropped, r.Trimmed, t.now.UnixMilli())
+				last_at = CASE WHEN excluded.last_at > returns.last_at THEN excluded.last_at ELSE returns.last_at END`,
+			id[:], r.Dropped, r.Trimmed, t.now.UnixMilli())
 		if err != nil {
 			return fmt.Errorf("counting what came back: %w", err)
 		}

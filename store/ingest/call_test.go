@@ -161,6 +161,8 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"over-long previousId":   `{"type":"alias","userId":"1","previousId":"` + strings.Repeat("a", 1025) + `"}`,
 		"timestamp in words":     `{"type":"page","userId":"1","timestamp":"ann's birthday"}`,
 		"timestamp a number":     `{"type":"page","userId":"1","timestamp":1609459200}`,
+		"timestamp after 9999":   `{"type":"page","userId":"1","timestamp":"9999-12-31T23:59:59-10:00"}`,
+		"timestamp before 0":     `{"type":"page","userId":"1","timestamp":"0000-01-01T00:00:00+14:00"}`,
 		"efface_id that is none": `{"type":"page","userId":"1","context":{"externalIds":[{"id":"ann","type":"efface_id"}]}}`,
 	} {
 		_, err := ParseCall([]byte(call))

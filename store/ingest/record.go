@@ -64,7 +64,10 @@ func (w *wireCall) at() (time.Time, error) {
 	}
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, strings.Replace(s, " ", "T", 1)); err == nil {
-			return t.UTC(), nil
+			if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+				return time.Time{}, refuse("Give a timestamp of the years 0000 to 9999 in UTC.")
+			}
+			return t, nil
 		}
 	}
 	return time.Time{}, refuse("Give timestamp in the form 2026-01-31T12:00:00Z.")

@@ -127,6 +127,15 @@ var suppressions = behaviours{
 		}
 		d.returned(t, r, 0, 0, time.Time{})
 	},
+	"a wall clock that goes back takes nothing from when it last came": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		r := d.suppressed(t, "u1")
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		last := d.clock.Now().Wall
+		d.clock.SetWall(last.Add(-time.Hour))
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		d.returned(t, r, 2, 0, last)
+	},
 	"what comes with another person's data is noted as shared": func(t *testing.T, d trial) {
 		Identify(t, d.DB, "shop", "user_id", "ann", "email", "family@example.com", "email", "own@example.com", "anonymous_id", "a1")
 		r := d.suppressed(t, "ann")
