@@ -121,13 +121,23 @@ func (s *Server) lift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	request, ok := erasure.ParseRequestID(r.PostForm.Get("request"))
+	if !ok {
+		return errForm
+	}
 	form := views.LiftForm{
 		Reason: erasure.LiftReason(r.PostForm.Get("reason")), Reference: erasure.CleanPaste(r.PostForm.Get("reference")),
 	}
-	_, err = s.db.Lift(r.Context(), actor(r), erasure.Lift{Fingerprint: one.Fingerprint, Reason: form.Reason, Reference: form.Reference})
+	_, err = s.db.Lift(r.Context(), actor(r), erasure.Lift{
+		Fingerprint: one.Fingerprint, Request: request, Reason: form.Reason, Reference: form.Reference,
+	})
 	if ps, ok := problems(err); ok {
 		form.Problems = ps
-		return render(w, r, http.StatusUnprocessableEntity, views.Lift(s.page(r), one, form))
+		status := http.StatusUnprocessableEntity
+		if erasure.CodeOf(err) == erasure.CodeConflict {
+			status = http.StatusConflict
+		}
+		return render(w, r, status, views.Lift(s.page(r), one, form))
 	}
 	if err != nil {
 		return err

@@ -34,8 +34,12 @@ func TestAnIdentifierIsCheckedAndLifted(t *testing.T) {
 	if st.entries(erasure.SuppressionLifted) != 0 || a.find("form[action='/suppressions/lift/confirm'] input[name=fingerprint]").AttrOr("value", "") != named.Get("fingerprint") {
 		t.Errorf("asking lifts, or does not lead to the lift\n%s", a.body)
 	}
+	b.post("/suppressions/lift/confirm", named).want(http.StatusBadRequest)
+	named.Set("request", a.find("form[action='/suppressions/lift/confirm'] input[name=request]").AttrOr("value", ""))
 	b.post("/suppressions/lift/confirm", named).refused(http.StatusUnprocessableEntity, "Choose why")
-	why := url.Values{"fingerprint": named["fingerprint"], "reason": {"asked"}, "reference": {"ann@example.com"}}
+	other := url.Values{"fingerprint": named["fingerprint"], "request": {erasure.NewRequestID(time.Now()).String()}, "reason": {"asked"}}
+	b.post("/suppressions/lift/confirm", other).refused(http.StatusConflict, "Another deletion request").holds("request", r.ID.String())
+	why := url.Values{"fingerprint": named["fingerprint"], "request": named["request"], "reason": {"asked"}, "reference": {"ann@example.com"}}
 	b.post("/suppressions/lift/confirm", why).refused(http.StatusUnprocessableEntity, "Use only letters").holds("reference", "ann@example.com")
 	why.Set("reference", " DSR-7 ")
 	b.post("/suppressions/lift/confirm", why).leadsTo("/suppressions")
@@ -143,8 +147,8 @@ func TestARequestSaysHowOftenItsDataTriedToComeBack(t *testing.T) {
 		t.Errorf("what is shared is shown as %q", row.Text())
 	}
 	named := url.Values{"fingerprint": {row.Find("input[name=fingerprint]").AttrOr("value", "")}}
-	if a := b.post("/suppressions/lift", named).says(http.StatusOK, "It also came with another profile's data"); a.find("input[value=shared][checked]").Length() != 1 {
-		t.Errorf("the reason is not chosen\n%s", a.body)
+	if a := b.post("/suppressions/lift", named).says(http.StatusOK, "It also came with another profile's data"); a.find("input[name=reason][checked]").Length() != 0 {
+		t.Errorf("a reason is chosen\n%s", a.body)
 	}
 	if text := b.get(requestPath(plain.ID)).find("main").Text(); strings.Contains(text, "come back") {
 		t.Errorf("where suppression was not chosen the page says %q", text)

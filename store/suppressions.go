@@ -17,6 +17,9 @@ const CheckAtOnce = 1000
 var errNotSuppressed = erasure.Errorf(erasure.CodeNotFound,
 	"This identifier is not suppressed any more: its time has passed, or somebody has lifted it.")
 
+var errSuppressedAgain = erasure.Errorf(erasure.CodeConflict,
+	"Another deletion request suppresses this identifier since you looked: check what it says now, then confirm again.")
+
 const suppressionColumns = `s.mac, s.request, s.table_, k.name, s.created_at, s.expires, s.shared_at FROM suppressions s
 	JOIN identifier_keys k ON k.id = s.key`
 
@@ -96,6 +99,9 @@ func (db *DB) Lift(ctx context.Context, actor erasure.Actor, l erasure.Lift) (s 
 		}
 		if err != nil {
 			return fmt.Errorf("reading a suppression: %w", err)
+		}
+		if s.Request != l.Request {
+			return errSuppressedAgain
 		}
 		if _, err := t.exec(`DELETE FROM suppressions WHERE mac = $1`, l.Fingerprint[:]); err != nil {
 			return fmt.Errorf("lifting a suppression: %w", err)

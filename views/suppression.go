@@ -21,7 +21,7 @@ type Checked struct {
 	Suppression *erasure.Suppression // nil where it is not suppressed
 }
 
-// LiftForm posts to /suppressions/lift/confirm: fingerprint, reason, reference.
+// LiftForm posts to /suppressions/lift/confirm: fingerprint, request, reason, reference.
 type LiftForm struct {
 	Reason    erasure.LiftReason
 	Reference string

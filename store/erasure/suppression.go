@@ -80,6 +80,7 @@ var LiftReasons = []LiftReason{LiftShared, LiftAsked, LiftMistake}
 // Lift ends one suppression.
 type Lift struct {
 	Fingerprint Fingerprint
+	Request     RequestID // that suppresses it, as far as who lifts it was told
 	Reason      LiftReason
 	Reference   string
 }

@@ -151,7 +151,7 @@ var suppressions = behaviours{
 		if one := s.Shared[0]; one.Key != "email" || !one.SharedAt.Equal(d.clock.Now().Wall) || one.Request != r.ID {
 			t.Fatalf("shared is %+v", one)
 		}
-		_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: s.Shared[0].Fingerprint, Reason: erasure.LiftShared})
+		_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: s.Shared[0].Fingerprint, Request: r.ID, Reason: erasure.LiftShared})
 		must(t, err)
 		d.sharedSince(t, r, 0)
 		Identify(t, d.DB, "shop", "user_id", "bob", "email", "family@example.com")
@@ -165,6 +165,23 @@ var suppressions = behaviours{
 		d.sharedSince(t, r, 0)
 	},
 	"one is lifted with a reason, once": liftOnce,
+	"one that another erasure renewed since it was looked at is not lifted": func(t *testing.T, d trial) {
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		before := d.suppressed(t, "u1")
+		d.clock.Advance(store.DefaultSuppressFor)
+		Identify(t, d.DB, "shop", "user_id", "u1")
+		now := d.suppressed(t, "u1")
+		found, err := d.CheckSuppressions(t.Context(), erasure.System, Identifiers("user_id", "u1"))
+		must(t, err)
+		lift := erasure.Lift{Fingerprint: found[0].Fingerprint, Request: before.ID, Reason: erasure.LiftAsked}
+		_, err = d.Lift(t.Context(), erasure.System, lift)
+		WantCode(t, err, erasure.CodeConflict)
+		d.check(t, map[[2]string]bool{{"user_id", "u1"}: true})
+		lift.Request = now.ID
+		_, err = d.Lift(t.Context(), erasure.System, lift)
+		must(t, err)
+		d.check(t, map[[2]string]bool{{"user_id", "u1"}: false})
+	},
 	"the newest erasures are listed first, a page at a time": func(t *testing.T, d trial) {
 		var want []erasure.RequestID
 		for _, user := range []string{"u1", "u2", "u3"} {
@@ -216,10 +233,10 @@ func liftOnce(t *testing.T, d trial) {
 	if found[0] == nil || found[0].Key != "email" || found[0].Until.Sub(found[0].Since) != store.DefaultSuppressFor {
 		t.Fatalf("found is %+v", found[0])
 	}
-	lift := erasure.Lift{Fingerprint: found[0].Fingerprint, Reason: erasure.LiftAsked, Reference: "T-1"}
-	_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: lift.Fingerprint, Reason: "ann@example.com"})
+	lift := erasure.Lift{Fingerprint: found[0].Fingerprint, Request: r.ID, Reason: erasure.LiftAsked, Reference: "T-1"}
+	_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: lift.Fingerprint, Request: r.ID, Reason: "ann@example.com"})
 	WantCode(t, err, erasure.CodeInvalid)
-	_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: lift.Fingerprint, Reason: erasure.LiftAsked, Reference: "a@b"})
+	_, err = d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: lift.Fingerprint, Request: r.ID, Reason: erasure.LiftAsked, Reference: "a@b"})
 	WantCode(t, err, erasure.CodeInvalid)
 	s, err := d.Lift(t.Context(), erasure.System, lift)
 	if err != nil || s.Request != r.ID {
