@@ -85,7 +85,7 @@ func (t *tx) moveRefusals(survivor, loser profile) error {
 
 // retryMerges tries the merges again that a request, now cancelled, stopped.
 // What the rules have to say was said when they were refused: from then on the
-// two counted as one.
+// two counted as one. In rows from before the key was kept they did not.
 func (t *tx) retryMerges(profileID int64) error {
 	rs, err := t.takeRefusals(profileID)
 	if err != nil || len(rs) == 0 {
@@ -114,6 +114,11 @@ func (t *tx) retryMerges(profileID int64) error {
 }
 
 func (t *tx) retryMerge(target *profile, other profile, r refusal) error {
+	if r.key == 0 {
+		if may, err := t.mayMerge(*target, other, r.alias); err != nil || !may {
+			return err
+		}
+	}
 	open, err := t.eitherOpen(*target, other)
 	if err != nil {
 		return err
@@ -126,6 +131,25 @@ func (t *tx) retryMerge(target *profile, other profile, r refusal) error {
 		return err
 	}
 	return t.mergeInto(target, other, by)
+}
+
+// mayMerge asks the rules of two that did not count as one until now.
+func (t *tx) mayMerge(target, other profile, alias bool) (bool, error) {
+	if !alias {
+		of, err := t.together(target)
+		if err != nil {
+			return false, err
+		}
+		with, err := t.together(other)
+		if err != nil {
+			return false, err
+		}
+		if may, err := t.compatible(target.table, of, with); err != nil || !may {
+			return false, err
+		}
+	}
+	over, err := t.overTogether(target, other, nil)
+	return !over, err
 }
 
 // openRefusal reads what would have joined two profiles. What cannot be read

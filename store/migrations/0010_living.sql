@@ -29,6 +29,13 @@ ALTER TABLE refused_merges ADD COLUMN key INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE refused_merges ADD COLUMN fragment INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE refused_merges ADD COLUMN sealed BLOB NOT NULL DEFAULT x'';
 
+-- The two of a row count as one from now on. Until now each could get a user_id
+-- of its own after the merge was refused: those stay two.
+DELETE FROM refused_merges WHERE alias = 0 AND EXISTS (SELECT 1 FROM identifier_keys k
+    WHERE (k.table_, k.name) IN (VALUES ('user', 'user_id'), ('group', 'group_id'))
+    AND EXISTS (SELECT 1 FROM lookup l WHERE l.profile = refused_merges.profile AND l.key = k.id)
+    AND EXISTS (SELECT 1 FROM lookup l WHERE l.profile = refused_merges.other AND l.key = k.id));
+
 -- How many identifiers a profile was not given, having as many of their key as
 -- it may.
 CREATE TABLE over_limit (
