@@ -165,10 +165,15 @@ func (t *tx) ingest(p part) (about profile, o Outcome, left []leftOut, err error
 			return profile{}, Refused, nil, err
 		}
 	}
+	left = append(left, leftOfPrevious...)
+	if len(left) > 0 && p.record != nil { // which may hold them too
+		if p.record, err = ingest.Unidentified(p.record); err != nil {
+			return profile{}, Refused, nil, err
+		}
+	}
 	if err := t.tell(r, p, arrived); err != nil {
 		return profile{}, Refused, nil, err
 	}
-	left = append(left, leftOfPrevious...)
 	t.trimmed(left)
 	return r.target, Added, nil, t.noteShared(left, r.target)
 }

@@ -53,11 +53,31 @@ func (t *tx) keyNumber(table erasure.Table, name string) (int64, error) {
 	if n != 0 || err != nil {
 		return n, err
 	}
+	if err := t.mayName(table, name); err != nil {
+		return 0, err
+	}
 	if _, err := t.exec(`INSERT INTO identifier_keys (table_, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, string(table), name); err != nil {
 		return 0, err
 	}
 	err = t.row(`SELECT id FROM identifier_keys WHERE table_ = $1 AND name = $2`, string(table), name).Scan(&n)
 	return n, err
+}
+
+// keysLimit is how many kinds of identifiers a table may have. Staff choose among
+// them, and clients name them.
+const keysLimit = 1000
+
+// mayName refuses another name of an identifier key where there are too many.
+// Those that Efface knows by itself always have a place.
+func (t *tx) mayName(table erasure.Table, name string) error {
+	if erasure.KeyOf(table, name).Known {
+		return nil
+	}
+	var n int
+	if err := t.row(`SELECT COUNT(*) FROM identifier_keys WHERE table_ = $1`, string(table)).Scan(&n); err != nil || n < keysLimit {
+		return err
+	}
+	return erasure.Errorf(erasure.CodeInvalid, "Use one of the kinds of identifiers that there are: there are %d already, the most that Efface takes.", keysLimit)
 }
 
 func (t *tx) sourceNumber(name string) (int64, error) {

@@ -40,6 +40,8 @@ type resolution struct {
 	made   int64        // the profile that was made for them; 0 for none
 }
 
+var errUnknownUserID = erasure.Errorf(erasure.CodeInvalid, "Give a User ID that Efface has made and that is not erased, or none.")
+
 // arrive looks up what arrived, the strongest first. A User ID that nobody has
 // is refused: it can only be given by Efface.
 func (t *tx) arrive(ids []identifier) ([]arrival, error) {
@@ -57,7 +59,7 @@ func (t *tx) arrive(ids []identifier) ([]arrival, error) {
 		}
 		arrived[i].more = len(arrived[i].found) == weighed
 		if id.key == effaceIDKey && len(arrived[i].found) == 0 {
-			return nil, errNoProfile
+			return nil, errUnknownUserID
 		}
 	}
 	slices.SortStableFunc(arrived, func(a, b arrival) int { return b.spec.Strength - a.spec.Strength })

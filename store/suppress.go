@@ -134,12 +134,36 @@ func (t *tx) collectable(ids []identifier) (keep []identifier, left []leftOut, e
 			keep = append(keep, id)
 		}
 	}
-	if decides := deciding(ids); !slices.ContainsFunc(keep, func(k identifier) bool {
-		return slices.ContainsFunc(decides, func(d identifier) bool { return d.key == k.key && d.mac == k.mac })
-	}) {
-		return nil, left, nil
+	kept, err := t.decides(ids, keep)
+	if err != nil || !kept {
+		return nil, left, err
 	}
 	return keep, left, nil
+}
+
+// decides reports whether any of those that are kept says whose a call is. One
+// that nobody has says nothing where a stronger one is suppressed: an erased
+// user_id comes from a new device too, with an anonymous_id never seen.
+func (t *tx) decides(ids, keep []identifier) (bool, error) {
+	strength := func(id identifier) int { return erasure.KeyOf(id.table, id.key).Strength }
+	decide := deciding(ids)
+	slices.SortStableFunc(decide, func(a, b identifier) int { return strength(b) - strength(a) })
+	for _, d := range decide {
+		if !slices.ContainsFunc(keep, func(k identifier) bool { return d.key == k.key && d.mac == k.mac }) {
+			continue
+		}
+		if strength(d) == strength(decide[0]) {
+			return true, nil
+		}
+		d, err := t.numbered(d)
+		if err != nil {
+			return false, err
+		}
+		if found, err := t.lookup(d, 1); err != nil || len(found) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // anySuppressed asks once a transaction, for in many stores nothing is.

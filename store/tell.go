@@ -139,7 +139,12 @@ func (t *tx) told(f *telling, id identifier) (told bool, err error) {
 	return told, err
 }
 
-// tellTraits lays new traits over the old ones. An absent trait stays.
+// traitsSize is how much the traits of a fragment may take, in bytes of JSON:
+// each call that gives some opens and seals all of them.
+const traitsSize = 128 << 10
+
+// tellTraits lays new traits over the old ones. An absent trait stays. Those that
+// would have the fragment hold too much are left out.
 func (t *tx) tellTraits(f *telling, traits map[string]jsontext.Value) error {
 	if len(traits) == 0 {
 		return nil
@@ -165,6 +170,10 @@ func (t *tx) tellTraits(f *telling, traits map[string]jsontext.Value) error {
 	b, err := json.Marshal(all)
 	if err != nil {
 		return err
+	}
+	if len(b) > traitsSize {
+		t.db.log.Warn("traits are left out: a source gave too many of one profile", "fragment", f.id)
+		return nil
 	}
 	f.Traits = len(all)
 	_, err = t.exec(`INSERT INTO traits (fragment, sealed) VALUES ($1, $2)

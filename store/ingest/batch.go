@@ -85,7 +85,7 @@ func readBatch(raw []byte) (*wireBatch, error) {
 		return nil, refuse("Give the calls in the array batch.")
 	case len(w.Batch) > BatchEvents:
 		return nil, refuse("Send %d events in a batch at most.", BatchEvents)
-	case len(w.Context)*len(w.Batch) > lentSize:
+	case len(w.Context) > EventSize || len(w.Context)*len(w.Batch) > lentSize:
 		return nil, refuse("Shorten the batch's context: each of its events is kept with it.")
 	}
 	return &w, nil

@@ -154,6 +154,7 @@ func TestACallThatIsNotStrictJSONOrNotTheSpecsIsRefusedWithASentence(t *testing.
 		"externalIds an object":  `{"type":"track","event":"x","userId":"1","context":{"externalIds":{}}}`,
 		"external id a list":     `{"type":"track","event":"x","userId":"1","context":{"externalIds":[{"id":["ann"],"type":"a"}]}}`,
 		"two user ids":           `{"type":"identify","userId":"1","context":{"externalIds":[{"id":"ann","type":"user_id"}]}}`,
+		"51 identifiers":         `{"type":"track","event":"x","userId":"1","context":{"externalIds":[` + manyIDs(51) + `]}}`,
 		"no event":               `{"type":"track","userId":"1"}`,
 		"event a number":         `{"type":"track","userId":"1","event":1}`,
 		"no groupId":             `{"type":"group","userId":"1"}`,
@@ -191,4 +192,12 @@ func TestWhatIsFreeInTheSpecIsAccepted(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func manyIDs(n int) string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf(`{"id":"%d","type":"a"}`, i)
+	}
+	return strings.Join(ids, ",")
 }

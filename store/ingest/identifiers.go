@@ -12,6 +12,10 @@ type gathering struct {
 	ids   []erasure.Identifier
 }
 
+// callIdentifiers is how many a call may give of one profile: some tens of calls
+// share a commit, and others wait for it.
+const callIdentifiers = 50
+
 // add takes an identifier, unless it is there already or there is nothing to
 // see in it: sources send empty values for what they do not know.
 func (g *gathering) add(key, value string) error {
@@ -33,6 +37,9 @@ func (g *gathering) add(key, value string) error {
 		if one {
 			return refuse("Give one %s, not two different ones.", key)
 		}
+	}
+	if len(g.ids) == callIdentifiers {
+		return refuse("Give %d identifiers at most in a call.", callIdentifiers)
 	}
 	g.ids = append(g.ids, id)
 	return nil

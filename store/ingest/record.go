@@ -44,6 +44,26 @@ func record(kind Kind, w *wireCall) ([]byte, error) {
 	return v, err
 }
 
+// Unidentified returns a record without what its context says of who the person
+// is: the context's traits and external ids.
+func Unidentified(record []byte) ([]byte, error) {
+	var r map[string]jsontext.Value
+	if err := json.Unmarshal(record, &r); err != nil || r["context"] == nil {
+		return record, err
+	}
+	var ctx map[string]jsontext.Value
+	if err := json.Unmarshal(r["context"], &ctx); err != nil {
+		return nil, err
+	}
+	delete(ctx, "traits")
+	delete(ctx, "externalIds")
+	var err error
+	if r["context"], err = json.Marshal(ctx, json.Deterministic(true)); err != nil {
+		return nil, err
+	}
+	return json.Marshal(r, json.Deterministic(true))
+}
+
 func (w *wireCall) timestamp() string {
 	if w.Timestamp != "" {
 		return w.Timestamp

@@ -3,7 +3,10 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
@@ -23,6 +26,32 @@ var limits = behaviours{
 		p := d.overLimit(t, erasure.OverLimit{Key: "anonymous_id", Refused: 2})
 		if p.Records != 2 || p.Sources[0].Identifiers != store.DefaultKeyLimit+2 {
 			t.Errorf("the profile has %d records and %+v", p.Records, p.Sources)
+		}
+	},
+	"a source's traits of one person have a bound": func(t *testing.T, d trial) {
+		long := jsontext.Value(`"` + strings.Repeat("x", 30_000) + `"`)
+		for i := range 6 {
+			Tell(t, d.DB, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "shop", Identifiers: Identifiers("user_id", "u1"),
+				Traits: map[string]jsontext.Value{fmt.Sprint("t", i): long}})
+		}
+		if n := One(t, d.DB, "user_id", "u1").Sources[0].Traits; n != 4 { // of 128 KiB
+			t.Errorf("%d traits are kept", n)
+		}
+	},
+	"clients name so many kinds of identifiers and no more": func(t *testing.T, d trial) {
+		refused := 0
+		for i := range 21 {
+			pairs := []string{"user_id", fmt.Sprint("u", i)}
+			for j := range 49 {
+				pairs = append(pairs, fmt.Sprintf("made_up_%d_%d", i, j), "1")
+			}
+			if r := Identify(t, d.DB, "shop", pairs...); r.Outcome == store.Refused {
+				WantCode(t, r.Err, erasure.CodeInvalid)
+				refused++
+			}
+		}
+		if refused != 1 {
+			t.Errorf("of 21 calls with 1,029 new kinds %d are refused", refused)
 		}
 	},
 	"what is known already costs nothing at the limit": func(t *testing.T, d trial) {

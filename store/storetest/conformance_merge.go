@@ -46,7 +46,7 @@ var merges = behaviours{
 	},
 	"a User ID is given by Efface alone": func(t *testing.T, d trial) {
 		r := Identify(t, d.DB, "import", "efface_id", uuid.NewString(), "email", "x@example.com")
-		WantCode(t, r.Err, erasure.CodeNotFound)
+		WantCode(t, r.Err, erasure.CodeInvalid)
 		Identify(t, d.DB, "shop", "user_id", "u1")
 		p := One(t, d.DB, "user_id", "u1")
 		Identify(t, d.DB, "import", "efface_id", p.EffaceID.String(), "email", "x@example.com")
@@ -63,8 +63,17 @@ var merges = behaviours{
 			Identify(t, d.DB, "shop", pairs[0], pairs[1])
 			d.found(t, n, pairs[0], pairs[1])
 		}
-		Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", "a1")
-		One(t, d.DB, "anonymous_id", "a1")
+		Identify(t, d.DB, "shop", "user_id", "u1", "anonymous_id", "a1") // from a new device
+		d.found(t, 0, "anonymous_id", "a1")
+		Identify(t, d.DB, "shop", "anonymous_id", "a2", "email", "a2@example.com")
+		Tell(t, d.DB, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: "shop", Identifiers: Identifiers("user_id", "u1", "anonymous_id", "a2"),
+			Record: []byte(`{"type":"track","context":{"ip":"192.0.2.1","traits":{"email":"own@example.com"},"externalIds":[{"id":"u1"}]}}`)})
+		if p := One(t, d.DB, "anonymous_id", "a2"); p.Records != 1 {
+			t.Errorf("somebody else's device has %d records", p.Records)
+		}
+		Identify(t, d.DB, "shop", "user_id", "u4", "anonymous_id", "a2", "email", "own@example.com") // a stronger one that nobody had
+		d.found(t, 1, "user_id", "u4")
+		d.found(t, 0, "email", "own@example.com")
 		Tell(t, d.DB, ingest.Call{Kind: ingest.Alias, Table: erasure.User, Source: "shop", PreviousID: "u1",
 			Identifiers: Identifiers("user_id", "u3")})
 		d.found(t, 0, "user_id", "u1")
