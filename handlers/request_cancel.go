@@ -3,6 +3,8 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/views"
 )
@@ -29,17 +31,17 @@ func (s *Server) askCancel(w http.ResponseWriter, r *http.Request, status int, r
 		}
 		return s.renderCancel(w, r, status, request, form)
 	}
-	profile, err := s.db.Profile(r.Context(), actor(r), *request.EffaceID)
-	if erasure.CodeOf(err) == erasure.CodeNotFound { // claimed meanwhile
+	found, err := s.db.Profiles(r.Context(), actor(r), []uuid.UUID{*request.EffaceID})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 { // claimed meanwhile
 		if request, err = s.pathRequest(r); err != nil {
 			return err
 		}
 		return s.refuseCancel(w, r, request)
 	}
-	if err != nil {
-		return err
-	}
-	form.Profile = &profile
+	form.Profile = &found[0]
 	return s.renderCancel(w, r, status, request, form)
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
@@ -60,6 +62,32 @@ func TestALookThatCannotBeLoggedShowsNothing(t *testing.T) {
 	}
 	if r, err := d.RequestDetails(t.Context(), erasure.System, r.ID); err == nil || r.Reason != "" || r.Asked.Value != "" {
 		t.Errorf("a look at a request shows %q %q, %v", r.Reason, r.Asked.Value, err)
+	}
+}
+
+// Where many are found, only what they are told apart by is read of each.
+func TestALookAtSeveralReadsWhatIsSharedAndNotWithWhom(t *testing.T) {
+	d := openOnDisk(t)
+	var ids []uuid.UUID
+	for _, user := range []string{"u1", "u2"} {
+		storetest.Identify(t, d.DB, "shop", "user_id", user, "email", "family@example.com")
+		ids = append(ids, storetest.One(t, d.DB, "user_id", user).EffaceID)
+	}
+	found, err := d.Profiles(t.Context(), erasure.System, ids)
+	must(t, err)
+	for _, p := range found {
+		if len(p.Identifiers) != 2 || p.Seen != "" {
+			t.Errorf("found is %+v", p)
+		}
+		for _, h := range p.Identifiers {
+			if h.Shared != (h.Key == "email") || len(h.Others) != 0 || h.More != 0 {
+				t.Errorf("it holds %+v", h)
+			}
+		}
+	}
+	p, err := d.Profile(t.Context(), erasure.System, ids[0])
+	if err != nil || p.Seen == "" || !slices.ContainsFunc(p.Identifiers, func(h erasure.HeldIdentifier) bool { return slices.Equal(h.Others, ids[1:]) }) {
+		t.Errorf("a look at one is %+v, %v", p, err)
 	}
 }
 

@@ -25,10 +25,11 @@ func (db *DB) PeekProfile(ctx context.Context, id uuid.UUID) (erasure.Profile, e
 	return db.summary(ctx, p)
 }
 
-// Profile opens a profile's identifiers and logs who looked. A former User ID
-// leads to the profile that it was merged into.
+// Profile opens a profile's identifiers and logs who looked, and reads what
+// joins it into one. A former User ID leads to the profile that it was merged
+// into.
 func (db *DB) Profile(ctx context.Context, actor erasure.Actor, id uuid.UUID) (erasure.Profile, error) {
-	found, err := db.Profiles(ctx, actor, []uuid.UUID{id})
+	found, err := db.profiles(ctx, actor, []uuid.UUID{id}, true)
 	if err != nil {
 		return erasure.Profile{}, err
 	}
@@ -39,11 +40,16 @@ func (db *DB) Profile(ctx context.Context, actor erasure.Actor, id uuid.UUID) (e
 }
 
 // Profiles opens those of several profiles that exist. The looks at them are
-// logged in one commit, before anything of them is shown.
-func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID) (found []erasure.Profile, err error) {
+// logged in one commit, before anything of them is shown. What joins each into
+// one is left out, but whether an identifier is shared.
+func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID) ([]erasure.Profile, error) {
+	return db.profiles(ctx, actor, ids, false)
+}
+
+func (db *DB) profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID, joined bool) (found []erasure.Profile, err error) {
 	var looks []look
 	for _, id := range ids {
-		l, err := db.look(ctx, id)
+		l, err := db.look(ctx, id, joined)
 		if errors.Is(err, errNoProfile) {
 			continue
 		}
@@ -63,7 +69,9 @@ func (db *DB) Profiles(ctx context.Context, actor erasure.Actor, ids []uuid.UUID
 		if err != nil {
 			return nil, err
 		}
-		l.summary.Merges, err = db.openMerges(ctx, l, shownMerges)
+		if joined {
+			l.summary.Merges, err = db.openMerges(ctx, l, shownMerges)
+		}
 		if errors.Is(err, seal.ErrDestroyed) {
 			continue
 		}
@@ -81,12 +89,14 @@ type look struct {
 	summary   erasure.Profile
 	fragments []fragment
 	graph     graph
+	joined    bool // what joins it into one is read too
 	// key is the profile's oldest: whose profile it was can be read in the
 	// log for as long as it exists.
 	key seal.Key
 }
 
-func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
+func (db *DB) look(ctx context.Context, id uuid.UUID, joined bool) (l look, err error) {
+	l.joined = joined
 	if l.profile, err = db.readProfile(ctx, id); err != nil {
 		return l, err
 	}
@@ -99,11 +109,13 @@ func (db *DB) look(ctx context.Context, id uuid.UUID) (l look, err error) {
 	if l.summary.Memberships, err = db.memberships(ctx, l.profile); err != nil {
 		return l, fmt.Errorf("counting memberships: %w", err)
 	}
-	if l.summary.Refused, err = db.refused(ctx, l.profile); err != nil {
-		return l, fmt.Errorf("reading refused merges: %w", err)
-	}
-	if l.summary.OverLimit, err = db.overLimit(ctx, l.profile); err != nil {
-		return l, fmt.Errorf("reading what was over the limit: %w", err)
+	if joined {
+		if l.summary.Refused, err = db.refused(ctx, l.profile); err != nil {
+			return l, fmt.Errorf("reading refused merges: %w", err)
+		}
+		if l.summary.OverLimit, err = db.overLimit(ctx, l.profile); err != nil {
+			return l, fmt.Errorf("reading what was over the limit: %w", err)
+		}
 	}
 	// It is read before anything is opened: what comes meanwhile is new then.
 	if err := db.lookGraph(ctx, &l); err != nil {
@@ -135,9 +147,11 @@ const identifiersQuery = `SELECT i.n, k.id, k.name, i.sealed FROM identifiers i
 	JOIN identifier_keys k ON k.id = i.key WHERE i.fragment = $1 ORDER BY k.id, i.n`
 
 func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldIdentifier, err error) {
-	others, err := db.others(ctx, l)
-	if err != nil {
-		return nil, err
+	var others map[lookedUp][]uuid.UUID
+	if l.joined {
+		if others, err = db.others(ctx, l); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range l.fragments {
 		k, err := db.keyring.Key(ctx, f.key)
@@ -158,8 +172,11 @@ func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldI
 			// What a source gave may need a region that came with it, so the
 			// normalised form is the one that is looked up.
 			by := lookedUp{h.number, fingerprint(db.secrets.lookup, l.table, h.Key, h.normalised)}
-			h.Others = others[by]
-			h.Shared, h.More = l.graph.identifiers[by] > 0, max(0, l.graph.identifiers[by]-len(h.Others))
+			h.Shared = l.graph.identifiers[by] > 0
+			if l.joined {
+				h.Others = others[by]
+				h.More = max(0, l.graph.identifiers[by]-len(h.Others))
+			}
 			held = append(held, h.HeldIdentifier)
 			return err
 		})
@@ -177,18 +194,25 @@ type lookedUp struct {
 }
 
 // lookGraph reads a profile's graph: one query for its identifiers, for there
-// may be many thousands.
+// may be many thousands. Where only what is shared is asked for, one other
+// profile says so.
 func (db *DB) lookGraph(ctx context.Context, l *look) error {
 	l.graph = graph{identifiers: map[lookedUp]int{}, former: l.summary.Former}
 	for _, f := range l.fragments {
 		l.graph.sources = append(l.graph.sources, f.Name)
 	}
-	rows, err := db.reads.QueryContext(ctx, graphQuery, othersCounted, l.id)
+	counted := 1
+	if l.joined {
+		counted = othersCounted
+	}
+	rows, err := db.reads.QueryContext(ctx, graphQuery, counted, l.id)
 	if err != nil {
 		return err
 	}
 	err = eachRow(rows, scanLed(l.graph.identifiers))
-	l.summary.Seen = db.seenParts(l.profile, l.graph).text()
+	if l.joined {
+		l.summary.Seen = db.seenParts(l.profile, l.graph).text()
+	}
 	return err
 }
 

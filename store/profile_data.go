@@ -40,7 +40,7 @@ type Record struct {
 // ProfileData opens a profile to be taken out, and logs that it was. A former
 // User ID leads to the profile that it was merged into.
 func (db *DB) ProfileData(ctx context.Context, actor erasure.Actor, id uuid.UUID) (*ProfileData, error) {
-	l, err := db.look(ctx, id)
+	l, err := db.look(ctx, id, false)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func traitCount(p erasure.Profile) int {
 func otherCount(v heldValue) int { return len(v.Others) + v.More }
 
 // sharedText says of an identifier that it leads to other profiles too. kept
-// says that those keep it.
+// says that those keep it. To how many is not read everywhere.
 func sharedText(v heldValue, kept bool) string {
 	n := otherCount(v)
 	text, keeps := "Also leads to another profile", ", which keeps it"

@@ -52,12 +52,14 @@ type Profile struct {
 	Records     int      // events kept, over all sources
 	Open        *Request // the open deletion request, if there is one
 
-	// These are read where a profile is looked at.
-	Memberships int         // of a group its members, of a person their groups
-	Merges      []Merge     // the newest; all in all as many as there are former User IDs
-	Refused     []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
-	OverLimit   []OverLimit
-	Seen        string // names no part of the profile, and tells whether more of it is held later; see [NewRequest.Seen]
+	Memberships int // of a group its members, of a person their groups; read where it is looked at
+
+	// These, and of an identifier Others and More, are read where one profile is
+	// looked at by itself.
+	Merges    []Merge     // the newest; all in all as many as there are former User IDs
+	Refused   []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
+	OverLimit []OverLimit
+	Seen      string // names no part of the profile, and tells whether more of it is held later; see [NewRequest.Seen]
 }
 
 // Merge is one that made a profile: the profile of Other joined that of
