@@ -36,6 +36,9 @@ func refused(events []ingest.Event) error {
 	if !ok {
 		return events[first].Err
 	}
+	if count == len(events) {
+		return erasure.Errorf(erasure.CodeInvalid, "%s This is event 1; none of the %d is stored.", why.Sentence, count)
+	}
 	return erasure.Errorf(erasure.CodeInvalid, "%s This is event %d; %d of %d are refused, and all others stored.",
 		why.Sentence, first+1, count, len(events))
 }
