@@ -26,7 +26,7 @@ func yearCounts(years map[int]int) string {
 	for _, year := range slices.Backward(slices.Sorted(maps.Keys(years))) {
 		name := fmt.Sprint(year)
 		if year == 0 {
-			name = "no year that can be"
+			name = "no plausible year"
 		}
 		all = append(all, name+": "+number(years[year]))
 	}
@@ -100,16 +100,18 @@ func sharedStays(p erasure.Profile) string {
 		text = count(identifiers, "identifier") + " of these: they are erased from this " + noun(p.Table) + " and still lead to "
 	}
 	if more {
-		text += "more than "
+		text += "at least "
 	}
 	return text + count(profiles, "other profile")
 }
 
+// refusedText counts what was over the limit: identifiers that were not kept, and
+// profiles that were not joined.
 func refusedText(o erasure.OverLimit) string {
 	if o.Refused == 1 {
-		return keyText(o.Key) + ": 1 was not joined"
+		return keyText(o.Key) + ": once"
 	}
-	return keyText(o.Key) + ": " + number(o.Refused) + " were not joined"
+	return keyText(o.Key) + ": " + number(o.Refused) + " times"
 }
 
 // graphText says what the picture of a profile's graph shows.
@@ -118,7 +120,7 @@ func graphText(p erasure.Profile) string {
 	if n, profiles, more := sharedCounts(p); n > 0 {
 		text += " " + count(n, "identifier") + " shared with "
 		if more {
-			text += "more than "
+			text += "at least "
 		}
 		text += count(profiles, "other profile") + "."
 	}
