@@ -187,65 +187,6 @@ func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldI
 	return held, nil
 }
 
-// lookedUp is what an identifier is looked up by.
-type lookedUp struct {
-	key int64
-	mac [16]byte
-}
-
-// lookGraph reads a profile's graph: one query for its identifiers, for there
-// may be many thousands. Where only what is shared is asked for, one other
-// profile says so.
-func (db *DB) lookGraph(ctx context.Context, l *look) error {
-	l.graph = graph{identifiers: map[lookedUp]int{}, former: l.summary.Former}
-	for _, f := range l.fragments {
-		l.graph.sources = append(l.graph.sources, f.Name)
-	}
-	counted := 1
-	if l.joined {
-		counted = othersCounted
-	}
-	rows, err := db.reads.QueryContext(ctx, graphQuery, counted, l.id)
-	if err != nil {
-		return err
-	}
-	err = eachRow(rows, scanLed(l.graph.identifiers))
-	if l.joined {
-		l.summary.Seen = db.seenParts(l.profile, l.graph).text()
-	}
-	return err
-}
-
-const (
-	othersShown   = 10  // of one identifier
-	othersQueries = 100 // of one profile: each identifier that is shared takes one
-)
-
-const othersQuery = `SELECT p.efface_id FROM lookup l CROSS JOIN profiles p WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3
-	AND p.id = l.profile AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile) ORDER BY l.profile LIMIT $4`
-
-// others reads which other profiles the shared identifiers of a profile lead to.
-func (db *DB) others(ctx context.Context, l look) (map[lookedUp][]uuid.UUID, error) {
-	others := map[lookedUp][]uuid.UUID{}
-	for _, by := range l.graph.shared(othersQueries) {
-		rows, err := db.reads.QueryContext(ctx, othersQuery, by.key, by.mac[:], l.id, othersShown)
-		if err != nil {
-			return nil, err
-		}
-		others[by] = []uuid.UUID{}
-		err = eachRow(rows, func(scan func(...any) error) error {
-			var id uuid.UUID
-			err := scan(scan16(&id))
-			others[by] = append(others[by], id)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return others, nil
-}
-
 // heldIdentifier is an opened identifier with what it is looked up by.
 type heldIdentifier struct {
 	erasure.HeldIdentifier
