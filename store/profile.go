@@ -171,7 +171,7 @@ func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldI
 			}
 			// What a source gave may need a region that came with it, so the
 			// normalised form is the one that is looked up.
-			by := lookedUp{h.number, fingerprint(db.secrets.lookup, l.table, h.Key, h.normalised)}
+			by := lookedUp{h.number, fingerprint(db.secrets.lookup, l.table, h.Key, h.Normalised)}
 			h.Shared = l.graph.identifiers[by] > 0
 			if l.joined {
 				h.Others = others[by]
@@ -190,8 +190,7 @@ func (db *DB) openIdentifiers(ctx context.Context, l look) (held []erasure.HeldI
 // heldIdentifier is an opened identifier with what it is looked up by.
 type heldIdentifier struct {
 	erasure.HeldIdentifier
-	number     int64
-	normalised string
+	number int64
 }
 
 func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key) (h heldIdentifier, err error) {
@@ -200,7 +199,7 @@ func (db *DB) scanHeld(scan func(...any) error, table erasure.Table, k seal.Key)
 	if err := scan(&n, &h.number, &h.Key, &sealed); err != nil {
 		return h, err
 	}
-	h.normalised, h.Value, err = openIdentifier(k, sealed, identifierAD(n))
+	h.Normalised, h.Value, err = openIdentifier(k, sealed, identifierAD(n))
 	return h, err
 }
 

@@ -28,7 +28,7 @@ func (t *tx) suppress(c claim) error {
 		return err
 	}
 	for _, h := range held {
-		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.normalised)
+		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.Normalised)
 		var one int
 		err := t.row(`SELECT 1 FROM lookup l JOIN profiles p ON p.id = l.profile
 			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, h.number, mac[:], c.profile.Int64).Scan(&one)
@@ -38,7 +38,7 @@ func (t *tx) suppress(c claim) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err := t.suppressOne(c, h.Key, h.normalised); err != nil {
+		if err := t.suppressOne(c, h.Key, h.Normalised); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,8 @@ import (
 func grown(identifiers, others int) erasure.Profile {
 	p := erasure.Profile{EffaceID: uuid.New(), Table: erasure.User}
 	for i := range identifiers {
-		h := erasure.HeldIdentifier{Key: []string{"email", "phone", "anonymous_id", "device"}[i%4], Value: fmt.Sprint("value-", i), Source: []string{"shop", "crm"}[i%2]}
+		value := fmt.Sprint("value-", i)
+		h := erasure.HeldIdentifier{Key: []string{"email", "phone", "anonymous_id", "device"}[i%4], Value: value, Normalised: value, Source: []string{"shop", "crm"}[i%2]}
 		if i == 0 {
 			h.Shared, h.More = true, max(0, others-10)
 			for range min(others, 10) {
@@ -114,7 +115,7 @@ func TestTheGraphOfManyIdentifiersShowsAFewOfEachKey(t *testing.T) {
 func TestHostileValuesAreTextInTheGraph(t *testing.T) {
 	p := grown(1, 0)
 	for _, value := range []string{`"><script>alert(1)</script>`, "\u202eevil\u2066", strings.Repeat("x", 1000), strings.Repeat("\U0001F469\u200d\U0001F680", 100), "עברית", "a\tb"} {
-		p.Identifiers = append(p.Identifiers, erasure.HeldIdentifier{Key: "device", Value: value, Source: "shop"})
+		p.Identifiers = append(p.Identifiers, erasure.HeldIdentifier{Key: "device", Value: value, Normalised: value, Source: "shop"})
 	}
 	svg := graphOf(t, p)
 	drawn := texts(svg.Find("svg.graph-id text"))

@@ -10,7 +10,7 @@ import (
 	"github.com/efface/efface/store/erasure"
 )
 
-// heldValue is an identifier with every source that gave it.
+// heldValue is an identifier with every source that gave it, as the first gave it.
 type heldValue struct {
 	Key, Value      string
 	Sources         []string
@@ -24,10 +24,12 @@ type heldValue struct {
 func byValue(p erasure.Profile) (values []heldValue) {
 	at := map[[2]string]int{}
 	for _, id := range p.Identifiers {
-		i, known := at[[2]string{id.Key, id.Value}]
-		if !known {
+		i, known := at[[2]string{id.Key, id.Normalised}]
+		if !known || id.Damaged { // nobody can tell what a damaged one is
 			i = len(values)
-			at[[2]string{id.Key, id.Value}] = i
+			if !id.Damaged {
+				at[[2]string{id.Key, id.Normalised}] = i
+			}
 			values = append(values, heldValue{Key: id.Key, Value: id.Value, Damaged: id.Damaged})
 		}
 		v := &values[i]

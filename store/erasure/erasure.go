@@ -86,13 +86,14 @@ type OverLimit struct {
 
 // HeldIdentifier is an identifier of a profile as its source gave it.
 type HeldIdentifier struct {
-	Key     string
-	Value   string
-	Source  string
-	Shared  bool        // it also leads to another profile
-	Others  []uuid.UUID // User IDs of some of those, the oldest
-	More    int         // how many there are beside Others; a thousand stands for any number
-	Damaged bool        // what is stored does not open, so there is no Value
+	Key        string
+	Value      string
+	Normalised string // what it is compared by: values that have it alike are one identifier
+	Source     string
+	Shared     bool        // it also leads to another profile
+	Others     []uuid.UUID // User IDs of some of those, the oldest
+	More       int         // how many there are beside Others; a thousand stands for any number
+	Damaged    bool        // what is stored does not open, so there is no Value
 }
 
 // Source is what one source told of a profile: one fragment's counts.
