@@ -75,7 +75,11 @@ func (s *Server) pollRequest(w http.ResponseWriter, r *http.Request) error {
 // polledRequest gives a page its poll, if there is something to wait for.
 func (s *Server) polledRequest(r *http.Request, page views.RequestPage) (views.RequestPage, string, error) {
 	request := page.Request
-	version, err := drawn(r.Context(), views.RequestProgress(s.page(r), views.RequestPage{Request: request, Polled: true}))
+	var err error
+	if page.HeldUp, err = s.db.HeldUp(r.Context(), request); err != nil {
+		return page, "", err
+	}
+	version, err := drawn(r.Context(), views.RequestProgress(s.page(r), views.RequestPage{Request: request, HeldUp: page.HeldUp, Polled: true}))
 	if err != nil {
 		return page, "", err
 	}

@@ -99,3 +99,37 @@ func TestThePageOfARequestTurnsWithItsState(t *testing.T) {
 		t.Errorf("%d looks are logged by polls", n-looks)
 	}
 }
+
+// Whoever confirms, cancels or reads afterwards is told that another profile is
+// about the same person.
+func TestARequestTellsWhomItKeepsApart(t *testing.T) {
+	st := newSite(t)
+	erased, stays := st.person("user_id", "u1"), st.person("email", "ann@example.com")
+	r := st.requested(erased)
+	b := st.signedIn(erasure.Staff)
+	listed := func(path string, other erasure.Profile) int {
+		return b.get(path).want(http.StatusOK).find("section:has(#held-up-title) a[href='" + profilePath(other.EffaceID) + "']").Length()
+	}
+	if listed(requestPath(r.ID), stays) != 0 {
+		t.Error("somebody is kept apart before anything says that they are one")
+	}
+	st.person("user_id", "u1", "email", "ann@example.com")
+	if listed(requestPath(r.ID), stays) != 1 {
+		t.Error("the request's page does not lead to the profile that it keeps apart")
+	}
+	if listed(profilePath(stays.EffaceID)+"/delete", erased) != 1 {
+		t.Error("the form of the other profile does not lead to the one whose request is open")
+	}
+	st.erase()
+	b = st.signedIn(erasure.Staff)
+	if listed(requestPath(r.ID), stays) != 1 {
+		t.Error("the page of the completed request does not lead to the profile that was not erased")
+	}
+	if listed(profilePath(stays.EffaceID)+"/delete", erased) != 0 {
+		t.Error("the form of the one who stays leads to the erased one")
+	}
+	text := words(st.signedIn(erasure.Auditor).get(requestPath(r.ID)).want(http.StatusOK).find("section:has(#held-up-title)"))
+	if !strings.Contains(text, "not erased with it") || !strings.Contains(text, stays.EffaceID.String()) {
+		t.Errorf("an auditor reads %q", text)
+	}
+}

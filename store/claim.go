@@ -118,6 +118,9 @@ func (t *tx) claimed(root claim, joined []claim) error {
 		t.logMove(move{table: c.table, entry: erasure.Entry{Kind: erasure.RequestClaimed, Request: &c.id, Batch: c.batch,
 			From: erasure.Pending, To: erasure.InProgress, Origin: c.origin, Reference: c.reference, Actor: erasure.System, Counts: &counts}})
 	}
+	if err := t.fixHeldUp(root); err != nil {
+		return fmt.Errorf("noting what was held up: %w", err)
+	}
 	if root.profile.Valid {
 		_, err = t.exec(`INSERT INTO claimed (profile) VALUES ($1)`, root.profile.Int64)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
-
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -91,24 +89,4 @@ func (db *DB) openMerges(ctx context.Context, l look, limit int) (merges []erasu
 		return err
 	})
 	return merges, err
-}
-
-const refusedQuery = `SELECT p.efface_id FROM (SELECT other AS id FROM refused_merges WHERE profile = $1
-	UNION ALL SELECT profile FROM refused_merges WHERE other = $1 ORDER BY id LIMIT $2) o CROSS JOIN profiles p
-	WHERE p.id = o.id AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id) ORDER BY o.id`
-
-// refused reads whom a profile merges with once the request that stops it is
-// cancelled, the oldest first.
-func (db *DB) refused(ctx context.Context, p profile) (others []uuid.UUID, err error) {
-	rows, err := db.reads.QueryContext(ctx, refusedQuery, p.id, shownMerges)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		var id uuid.UUID
-		err := scan(scan16(&id))
-		others = append(others, id)
-		return err
-	})
-	return others, err
 }

@@ -52,6 +52,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"suppressing": suppressingQuery,
 		"refusals":    refusalsQuery,
 		"refused":     refusedQuery,
+		"held up":     heldUpQuery,
 		"as one":      togetherQuery,
 		"merges":      mergesQuery,
 		"over limit":  overLimitQuery,

@@ -3,6 +3,8 @@ package views
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -13,7 +15,8 @@ type RequestPage struct {
 	// Suppressed is what may not be collected since the erasure began; nil
 	// where that was not chosen, or it has not begun.
 	Suppressed *erasure.Suppressed
-	Confirmed  bool // by this operator, just now
+	HeldUp     []uuid.UUID // User IDs of those kept from merging with the one it is about
+	Confirmed  bool        // by this operator, just now
 	// Poll is the URL of [RequestProgress], asked for every Every. "" where
 	// nothing of it will change.
 	Poll   string

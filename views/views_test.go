@@ -55,6 +55,9 @@ func every() map[string]templ.Component {
 		Sources: []erasure.Source{{Name: "shop", Identifiers: 1}}, Identifiers: []erasure.HeldIdentifier{{Key: "email", Value: "ann@example.com", Source: "shop"}}}
 	group, groups := profile, r
 	group.Table, group.Open, group.Memberships, groups.Table = erasure.Group, nil, 1234, erasure.Group
+	group.Refused = []uuid.UUID{uuid.New()}
+	completedGroup := groups
+	completedGroup.State = erasure.Completed
 	key := erasure.APIKey{ID: uuid.New(), Name: "desk", Scopes: []erasure.Scope{erasure.ScopeDeletionsWrite}, CreatedAt: made}
 	expired, revoked := key, key
 	expired.ExpiresAt, revoked.RevokedAt = made, made
@@ -75,8 +78,8 @@ func every() map[string]templ.Component {
 		"suppressions":   views.Suppressions(admin, views.SuppressionsPage{Form: check, Checked: &views.Checked{Suppression: &one}, List: []erasure.Suppressed{suppressed}, Next: "/suppressions?cursor=x"}),
 		"lift":           views.Lift(admin, one, views.LiftForm{Problems: wrong("reason", "reference")}),
 		"group_lift":     views.Lift(admin, oneGroup, views.LiftForm{}),
-		"suppressed":     views.Request(admin, views.RequestPage{Request: r, Suppressed: &suppressed}),
-		"group_suppress": views.Request(admin, views.RequestPage{Request: groups, Suppressed: &suppressed}),
+		"suppressed":     views.Request(admin, views.RequestPage{Request: r, Suppressed: &suppressed, HeldUp: []uuid.UUID{uuid.New()}}),
+		"group_suppress": views.Request(admin, views.RequestPage{Request: completedGroup, Suppressed: &suppressed, HeldUp: []uuid.UUID{uuid.New()}}),
 		"bulk_upload":    views.BulkUpload(admin, views.BulkForm{Problems: wrong("region", "reference", "reason", "file")}, []erasure.Bulk{{Stage: erasure.Checked}}),
 		"bulk_checking":  views.Bulk(admin, views.BulkPage{List: checking}),
 		"bulk_checked":   views.Bulk(admin, views.BulkPage{List: checked, Problems: wrong("confirm")}),

@@ -36,6 +36,14 @@ DELETE FROM refused_merges WHERE alias = 0 AND EXISTS (SELECT 1 FROM identifier_
     AND EXISTS (SELECT 1 FROM lookup l WHERE l.profile = refused_merges.profile AND l.key = k.id)
     AND EXISTS (SELECT 1 FROM lookup l WHERE l.profile = refused_merges.other AND l.key = k.id));
 
+-- Whom an erased profile would have merged with, had no request been open: User
+-- IDs, for nothing else is left of the erased one.
+CREATE TABLE held_up (
+    request BLOB NOT NULL,
+    other   BLOB NOT NULL,
+    PRIMARY KEY (request, other)
+) WITHOUT ROWID;
+
 -- How many identifiers a profile was not given, having as many of their key as
 -- it may.
 CREATE TABLE over_limit (
@@ -64,6 +72,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('merges', 'merges', '100000 2 1'),
     ('refused_merges', 'refused_merges', '10000 2 1'),
     ('refused_merges', 'refused_merges_other', '10000 2 1'),
+    ('held_up', 'held_up', '10000 2 1'),
     ('over_limit', 'over_limit', '1000 1 1'),
     ('returns', 'returns', '10000 1');
 ANALYZE sqlite_schema;

@@ -158,8 +158,12 @@ func (d trial) refusedMerge(t *testing.T, other, join []string) {
 	Identify(t, d.DB, "shop", other...)
 	r := Requested(t, d.DB, "user_id", "u1")
 	d.tell(t, join, map[string]bool{})
-	if One(t, d.DB, other[0], other[1]).EffaceID == *r.EffaceID {
+	apart := One(t, d.DB, other[0], other[1]).EffaceID
+	if apart == *r.EffaceID {
 		t.Error("a profile merged while a request for it is open")
+	}
+	if held, err := d.HeldUp(t.Context(), r); err != nil || !slices.Equal(held, []uuid.UUID{apart}) {
+		t.Errorf("the request keeps %v apart, %v; want %v", held, err, apart)
 	}
 	must(t, d.cancel(t, r.ID))
 	if p := One(t, d.DB, other[0], other[1]); p.EffaceID != *r.EffaceID || len(p.Former) != 1 {
