@@ -91,6 +91,9 @@ func TestOfManyIdentifiersAFewOfEachKeyAreListed(t *testing.T) {
 		if n := a.find("td.value").Length(); n != 21 {
 			t.Errorf("%d values are listed, want 20 of one key and 1 of the other", n)
 		}
+		if rest := a.find("details li").Map(func(_ int, s *goquery.Selection) string { return words(s) }); len(rest) != 10 || rest[9] != "cookie-29 from shop" {
+			t.Errorf("the rest is %q", rest)
+		}
 	}
 }
 

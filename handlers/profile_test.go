@@ -85,6 +85,18 @@ func TestAProfileTellsWhatJoinedWhat(t *testing.T) {
 	}
 }
 
+func TestASourceOfJoinedProfilesIsListedOnce(t *testing.T) {
+	st := newSite(t)
+	p := st.merged()
+	b := st.signedIn(erasure.Staff)
+	for _, path := range []string{profilePath(p.EffaceID), deletionPath(p)} {
+		rows := b.get(path).want(http.StatusOK).find("table:has(td.years) tbody tr")
+		if got := words(rows.Find("td:first-child, .num")); rows.Length() != 1 || got != "shop 2 0 0" {
+			t.Errorf("the sources of %s are %q", path, got)
+		}
+	}
+}
+
 func TestAProfileTellsWhatWasOverTheLimit(t *testing.T) {
 	st := newSite(t)
 	for i := range 102 {

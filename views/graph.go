@@ -61,26 +61,22 @@ type graphRow struct {
 	heldValue
 	text, class string
 	box         graphBox
+	led         []graphBox // the other profiles'
 }
 
 func drawGraph(p erasure.Profile) graph {
 	g := graph{Heads: []graphHead{{graphColumns[0].x, 18, "Sources"}, {graphColumns[1].x, 18, "Identifiers"}, {graphColumns[2].x, 18, "Profiles"}}}
 	rows, y := g.identifiers(p)
 	sources, low := g.sources(rows)
-	profiles, lower := g.profiles(p, rows)
+	this, lower := g.profiles(rows)
 	g.Height = max(y, low, lower) + 8
 	for _, r := range rows {
 		for _, s := range r.Sources {
 			g.join(sources[s], r.box, "graph-edge")
 		}
-		g.join(r.box, profiles[p.EffaceID.String()], "graph-edge")
-		for _, id := range r.Others {
-			if other, ok := profiles[id.String()]; ok {
-				g.join(r.box, other, "graph-edge graph-shared")
-			}
-		}
-		if more, ok := profiles[moreOf(r)]; ok {
-			g.join(r.box, more, "graph-edge graph-shared")
+		g.join(r.box, this, "graph-edge")
+		for _, other := range r.led {
+			g.join(r.box, other, "graph-edge graph-shared")
 		}
 	}
 	return g
@@ -89,7 +85,8 @@ func drawGraph(p erasure.Profile) graph {
 // graphValues are the identifiers to draw by key: where they are many, a few
 // of each and one line for the rest.
 func graphValues(p erasure.Profile) (keys []heldKey) {
-	keys = byKey(byValue(p))
+	values := byValue(p)
+	keys = byKey(values, listed)
 	drawn := 0
 	for _, k := range keys {
 		drawn += len(k.Values)
@@ -97,12 +94,7 @@ func graphValues(p erasure.Profile) (keys []heldKey) {
 	if drawn <= graphShown {
 		return keys
 	}
-	each := max(1, graphShown/len(keys))
-	for i, k := range keys {
-		n := min(each, len(k.Values))
-		keys[i].Values, keys[i].More = k.Values[:n], k.More+len(k.Values)-n
-	}
-	return keys
+	return byKey(values, max(1, min(listed, graphShown/len(keys))))
 }
 
 func (g *graph) identifiers(p erasure.Profile) (rows []graphRow, y int) {
@@ -122,8 +114,8 @@ func (g *graph) identifiers(p erasure.Profile) (rows []graphRow, y int) {
 			}
 			rows = append(rows, g.row(r, &y))
 		}
-		if k.More > 0 {
-			rows = append(rows, g.row(graphRow{text: "and " + number(k.More) + " more", class: "graph-more"}, &y))
+		if len(k.Rest) > 0 {
+			rows = append(rows, g.row(graphRow{text: "and " + number(len(k.Rest)) + " more", class: "graph-more"}, &y))
 		}
 	}
 	if more > 0 {
@@ -174,31 +166,47 @@ func (g *graph) sources(rows []graphRow) (boxes map[string]graphBox, y int) {
 }
 
 // profiles stand below this one, each as high as the first identifier that
-// leads to it or lower.
-func (g *graph) profiles(p erasure.Profile, rows []graphRow) (boxes map[string]graphBox, y int) {
+// leads to it or lower. It tells each row which of their boxes are its own.
+func (g *graph) profiles(rows []graphRow) (this graphBox, y int) {
 	y = graphTop + headHeight
-	boxes = map[string]graphBox{p.EffaceID.String(): g.box(2, y, "graph-this", "This profile")}
-	y += rowHeight
-	for _, r := range rows {
+	next := func(low int, class, text string) graphBox {
+		y = max(y, low)
+		b := g.box(2, y, class, text)
+		y += rowHeight
+		return b
+	}
+	this = next(y, "graph-this", "This profile")
+	boxes, left := map[uuid.UUID]graphBox{}, map[uuid.UUID]bool{}
+	var undrawn []*graphRow
+	for i := range rows {
+		r := &rows[i]
 		for _, id := range r.Others {
-			if _, drawn := boxes[id.String()]; drawn || len(boxes) > othersMost {
+			b, drawn := boxes[id]
+			if !drawn && len(boxes) == othersMost {
+				left[id] = true
+				if n := len(undrawn); n == 0 || undrawn[n-1] != r {
+					undrawn = append(undrawn, r)
+				}
 				continue
 			}
-			y = max(y, r.box.Y)
-			boxes[id.String()] = g.box(2, y, "graph-other", shortID(id))
-			y += rowHeight
+			if !drawn {
+				b = next(r.box.Y, "graph-other", shortID(id))
+				boxes[id] = b
+			}
+			r.led = append(r.led, b)
 		}
 		if r.More > 0 {
-			y = max(y, r.box.Y)
-			boxes[moreOf(r)] = g.box(2, y, "graph-more", "and "+atLeast(r.More)+" more")
-			y += rowHeight
+			r.led = append(r.led, next(r.box.Y, "graph-more", "and "+atLeast(r.More)+" more"))
 		}
 	}
-	return boxes, y
+	if len(left) > 0 {
+		b := next(y, "graph-more", "and "+number(len(left))+" more, listed below")
+		for _, r := range undrawn {
+			r.led = append(r.led, b)
+		}
+	}
+	return this, y
 }
-
-// moreOf names the box of the profiles of an identifier that are not drawn.
-func moreOf(r graphRow) string { return "more " + r.Key + " " + r.Value }
 
 // shortID is the end of a User ID: their beginnings are times, and alike.
 func shortID(id uuid.UUID) string { s := id.String(); return "…" + s[len(s)-17:] }

@@ -112,6 +112,23 @@ func TestTheGraphOfManyIdentifiersShowsAFewOfEachKey(t *testing.T) {
 	}
 }
 
+func TestOtherProfilesThatAreNotDrawnAreCounted(t *testing.T) {
+	p := grown(5, 10)
+	for i := range p.Identifiers {
+		p.Identifiers[i].Shared, p.Identifiers[i].Others = true, append([]uuid.UUID{p.Identifiers[0].Others[0]}, grown(1, 9).Identifiers[0].Others...)
+	}
+	page := render(t, views.Profile(views.Page{}, p))
+	if n := page.Find("svg.graph svg.graph-other").Length(); n != 30 {
+		t.Errorf("%d other profiles are drawn", n)
+	}
+	if got, want := texts(page.Find("svg.graph-more text")), []string{"and 16 more, listed below"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("the picture says %q, want %q", got, want)
+	}
+	if n, m := page.Find("path.graph-shared").Length(), page.Find(".others a").Length(); n != 34+2 || m != 50 {
+		t.Errorf("%d lines lead to others, and %d links", n, m)
+	}
+}
+
 func TestHostileValuesAreTextInTheGraph(t *testing.T) {
 	p := grown(1, 0)
 	for _, value := range []string{`"><script>alert(1)</script>`, "\u202eevil\u2066", strings.Repeat("x", 1000), strings.Repeat("\U0001F469\u200d\U0001F680", 100), "עברית", "a\tb"} {

@@ -2,6 +2,7 @@ package views
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,30 +53,76 @@ func byValue(p erasure.Profile) (values []heldValue) {
 type heldKey struct {
 	Key    string
 	Values []heldValue
-	More   int // that are not listed
+	Rest   []heldValue // that are not listed at first
 }
 
 // listed is how many values of a key are listed. A few of each say whose
-// profile it is, and of cookies and devices there may be thousands.
-const listed = 20
+// profile it is, and of cookies and devices there may be many. The rest opens,
+// up to another number.
+const (
+	listed = 20
+	opened = 1000
+)
 
-// byKey groups what [byValue] gives.
-func byKey(values []heldValue) (keys []heldKey) {
+// byKey groups what [byValue] gives, so many values of each key listed.
+func byKey(values []heldValue, listed int) (keys []heldKey) {
 	for len(values) > 0 {
 		n := 1
 		for n < len(values) && values[n].Key == values[0].Key {
 			n++
 		}
 		shown := min(n, listed)
-		keys = append(keys, heldKey{values[0].Key, values[:shown], n - shown})
+		keys = append(keys, heldKey{values[0].Key, values[:shown], values[shown:n]})
 		values = values[n:]
 	}
 	return keys
 }
 
+// byName lists a profile's sources, each once: of one that told of several
+// profiles that are joined by now, what it told of each is added up. What it
+// gave twice counts once, as far as that is known.
+func byName(p erasure.Profile) (sources []erasure.Source) {
+	gave := map[string]int{}
+	for _, v := range byValue(p) {
+		for _, name := range v.Sources {
+			gave[name]++
+		}
+	}
+	for _, s := range p.Sources {
+		i := slices.IndexFunc(sources, func(known erasure.Source) bool { return known.Name == s.Name })
+		if i < 0 {
+			s.Years = maps.Clone(s.Years)
+			sources = append(sources, s)
+			continue
+		}
+		sum := &sources[i]
+		sum.Identifiers += s.Identifiers
+		sum.Traits += s.Traits
+		sum.Records += s.Records
+		for year, n := range s.Years {
+			if sum.Years == nil {
+				sum.Years = map[int]int{}
+			}
+			sum.Years[year] += n
+		}
+		if s.FirstAt.Before(sum.FirstAt) {
+			sum.FirstAt = s.FirstAt
+		}
+		if s.LastAt.After(sum.LastAt) {
+			sum.LastAt = s.LastAt
+		}
+	}
+	for i, s := range sources {
+		if n := gave[s.Name]; n > 0 {
+			sources[i].Identifiers = n
+		}
+	}
+	return sources
+}
+
 func sourceNames(p erasure.Profile) string {
 	var names []string
-	for _, s := range p.Sources {
+	for _, s := range byName(p) {
 		names = append(names, s.Name)
 	}
 	return strings.Join(names, ", ")

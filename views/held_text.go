@@ -14,8 +14,8 @@ import (
 // heldByKey says how many values of each key there are: "2 E-mail, 1 Phone".
 func heldByKey(p erasure.Profile) string {
 	var all []string
-	for _, k := range byKey(byValue(p)) {
-		all = append(all, number(len(k.Values)+k.More)+" "+keyText(k.Key))
+	for _, k := range byKey(byValue(p), listed) {
+		all = append(all, number(len(k.Values)+len(k.Rest))+" "+keyText(k.Key))
 	}
 	return strings.Join(all, ", ")
 }
@@ -125,15 +125,4 @@ func graphText(p erasure.Profile) string {
 		text += count(profiles, "other profile") + "."
 	}
 	return text
-}
-
-// byName lists a profile's sources, each once.
-func byName(p erasure.Profile) []string {
-	var names []string
-	for _, s := range p.Sources {
-		if !slices.Contains(names, s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	return names
 }
