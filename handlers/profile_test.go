@@ -104,7 +104,7 @@ func TestAProfileTellsWhatWasOverTheLimit(t *testing.T) {
 	}
 	p := storetest.One(t, st.db, "user_id", "u1")
 	st.signedIn(erasure.Staff).get(profilePath(p.EffaceID)).says(http.StatusOK, "A profile takes 100 identifiers of a key at most").
-		says(http.StatusOK, "Anonymous ID (anonymous_id): 2 times, last on")
+		says(http.StatusOK, "Anonymous ID (anonymous_id): not kept 2 times, last on")
 }
 
 func TestAFormerUserIDLeadsToTheProfile(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -30,7 +31,7 @@ func (t *tx) withinLimit(r *resolution, arrived []arrival) error {
 				}
 			}
 			if held[id.number] >= t.db.options.KeyLimit {
-				if err := t.noteOverLimit(r.target, id.number); err != nil {
+				if err := t.noteOverLimit(r.target, id.number, 1, 0); err != nil {
 					return err
 				}
 				continue
@@ -75,26 +76,33 @@ func (t *tx) heldOf(p profile, key int64) (n int, err error) {
 		err = t.row(heldQuery, p.id, key, t.db.options.KeyLimit).Scan(&n)
 		return n, err
 	}
+	macs, err := t.macs(all, key)
+	return len(macs), err
+}
+
+// macs reads which identifiers of a key several profiles have together, of each
+// as many as tell that they are over the limit.
+func (t *tx) macs(profiles []int64, key int64) (map[[16]byte]bool, error) {
 	macs := map[[16]byte]bool{}
-	for _, p := range all {
+	for _, p := range profiles {
 		err := t.each(func(scan func(...any) error) error {
 			var mac [16]byte
 			err := scan(scan16(&mac))
 			macs[mac] = true
 			return err
-		}, `SELECT mac FROM lookup WHERE profile = $1 AND key = $2 LIMIT $3`, p, key, t.db.options.KeyLimit)
+		}, `SELECT mac FROM lookup WHERE profile = $1 AND key = $2 LIMIT $3`, p, key, t.db.options.KeyLimit+1)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	return len(macs), nil
+	return macs, nil
 }
 
 const heldQuery = `SELECT COUNT(*) FROM (SELECT 1 FROM lookup WHERE profile = $1 AND key = $2 LIMIT $3) AS some`
 
 // overTogether reports whether two profiles and those that count as one with
 // them have too many identifiers of a key together, with those that the target
-// is about to get, and notes it.
+// is about to get, and notes it with both.
 func (t *tx) overTogether(target, other profile, keep []identifier) (over bool, err error) {
 	of, err := t.together(target)
 	if err != nil || slices.Contains(of, other.id) {
@@ -104,51 +112,110 @@ func (t *tx) overTogether(target, other profile, keep []identifier) (over bool, 
 	if err != nil {
 		return false, err
 	}
-	held, counts := map[lookedUp]bool{}, map[int64]int{}
-	count := func(l lookedUp) {
-		if !held[l] {
-			held[l] = true
-			counts[l.key]++
-		}
-	}
-	for _, id := range keep {
-		count(lookedUp{id.number, id.mac})
-	}
-	for _, p := range slices.Concat(of, with) {
-		err := t.each(func(scan func(...any) error) error {
-			var l lookedUp
-			err := scan(&l.key, scan16(&l.mac))
-			count(l)
-			return err
-		}, lookupsQuery, p, 100*t.db.options.KeyLimit) // one from before the limit may have a million
+	all := slices.Concat(of, with)
+	for _, likely := range []func() ([]int64, error){
+		func() ([]int64, error) { return t.overBefore(target, other) },
+		func() ([]int64, error) { return t.overAtMost(all, keep) },
+	} {
+		keys, err := likely()
 		if err != nil {
 			return false, err
+		}
+		key, over, err := t.firstOver(all, keys, keep)
+		if err != nil {
+			return false, err
+		}
+		if over {
+			if err := t.noteOverLimit(target, key, 0, 1); err != nil {
+				return true, err
+			}
+			return true, t.noteOverLimit(other, key, 0, 1)
+		}
+	}
+	return false, nil
+}
+
+// firstOver finds the first of some keys of which several profiles have too many
+// identifiers together with some more.
+func (t *tx) firstOver(profiles, keys []int64, more []identifier) (key int64, over bool, err error) {
+	for _, key := range keys {
+		macs, err := t.macs(profiles, key)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, id := range more {
+			if id.number == key {
+				macs[id.mac] = true
+			}
+		}
+		if len(macs) > t.db.options.KeyLimit {
+			return key, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// overBefore lists the keys for which two may have been kept apart before, the
+// latest first: the same two may come with every call.
+func (t *tx) overBefore(a, b profile) (keys []int64, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var key int64
+		err := scan(&key)
+		keys = append(keys, key)
+		return err
+	}, overBeforeQuery, a.id, b.id)
+	return keys, err
+}
+
+const overBeforeQuery = `SELECT a.key FROM over_limit a JOIN over_limit b ON b.key = a.key
+	WHERE a.profile = $1 AND a.apart > 0 AND b.profile = $2 AND b.apart > 0 ORDER BY b.last_at DESC, a.key LIMIT 3`
+
+// overAtMost lists the keys of which several profiles have too many identifiers
+// together unless they share some, the most likely first: only of these it is
+// read which they are.
+func (t *tx) overAtMost(profiles []int64, keep []identifier) (keys []int64, err error) {
+	counts := map[int64]int{}
+	for _, id := range keep {
+		counts[id.number]++
+	}
+	for _, p := range profiles {
+		err := t.each(func(scan func(...any) error) error {
+			var key int64
+			var n int
+			err := scan(&key, &n)
+			counts[key] += n
+			return err
+		}, lookupCountsQuery, p, 100*t.db.options.KeyLimit) // one from before the limit may have a million
+		if err != nil {
+			return nil, err
 		}
 	}
 	for key, n := range counts {
 		if n > t.db.options.KeyLimit {
-			over = true
-			if err := t.noteOverLimit(target, key); err != nil {
-				return over, err
-			}
+			keys = append(keys, key)
 		}
 	}
-	return over, nil
+	slices.SortFunc(keys, func(a, b int64) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	return keys, nil
 }
 
-const lookupsQuery = `SELECT key, mac FROM lookup WHERE profile = $1 ORDER BY key LIMIT $2`
+const lookupCountsQuery = `SELECT key, COUNT(*) FROM (SELECT key FROM lookup WHERE profile = $1 ORDER BY key LIMIT $2) AS some GROUP BY key`
 
-func (t *tx) noteOverLimit(p profile, key int64) error {
-	_, err := t.exec(`INSERT INTO over_limit (profile, key, refused, last_at) VALUES ($1, $2, 1, $3)
-		ON CONFLICT (profile, key) DO UPDATE SET refused = over_limit.refused + 1, last_at = excluded.last_at`,
-		p.id, key, t.now.UnixMilli())
+// noteOverLimit counts identifiers that a profile was not given, and profiles
+// that were not joined with it.
+func (t *tx) noteOverLimit(p profile, key int64, refused, apart int) error {
+	_, err := t.exec(`INSERT INTO over_limit (profile, key, refused, apart, last_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (profile, key) DO UPDATE SET refused = over_limit.refused + excluded.refused,
+			apart = over_limit.apart + excluded.apart, last_at = excluded.last_at`,
+		p.id, key, refused, apart, t.now.UnixMilli())
 	return err
 }
 
 func (t *tx) moveOverLimit(survivor, loser profile) error {
-	moved, err := t.exec(`INSERT INTO over_limit (profile, key, refused, last_at)
-		SELECT $1, key, refused, last_at FROM over_limit WHERE profile = $2
+	moved, err := t.exec(`INSERT INTO over_limit (profile, key, refused, apart, last_at)
+		SELECT $1, key, refused, apart, last_at FROM over_limit WHERE profile = $2
 		ON CONFLICT (profile, key) DO UPDATE SET refused = over_limit.refused + excluded.refused,
+			apart = over_limit.apart + excluded.apart,
 			last_at = CASE WHEN excluded.last_at > over_limit.last_at THEN excluded.last_at ELSE over_limit.last_at END`,
 		survivor.id, loser.id)
 	if err != nil || moved == 0 {
@@ -185,7 +252,7 @@ func (t *tx) seenOverLimit(digest [16]byte, told []profile, arrived []arrival) (
 	return had, true, nil
 }
 
-const overLimitQuery = `SELECT k.name, o.refused, o.last_at FROM over_limit o JOIN identifier_keys k ON k.id = o.key
+const overLimitQuery = `SELECT k.name, o.refused, o.apart, o.last_at FROM over_limit o JOIN identifier_keys k ON k.id = o.key
 	WHERE o.profile = $1 ORDER BY o.key`
 
 // overLimit reads what a profile did not get.
@@ -196,7 +263,7 @@ func (db *DB) overLimit(ctx context.Context, p profile) (over []erasure.OverLimi
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
 		o := erasure.OverLimit{Limit: db.options.KeyLimit}
-		err := scan(&o.Key, &o.Refused, scanTime(&o.LastAt))
+		err := scan(&o.Key, &o.Refused, &o.Apart, scanTime(&o.LastAt))
 		over = append(over, o)
 		return err
 	})

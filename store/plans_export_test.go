@@ -56,8 +56,9 @@ func HotQueries(t *testing.T) map[string]string {
 		"as one":      togetherQuery,
 		"merges":      mergesQuery,
 		"over limit":  overLimitQuery,
+		"over before": overBeforeQuery,
 		"held":        heldQuery,
-		"lookups":     lookupsQuery,
+		"lookups":     lookupCountsQuery,
 	}
 	for table, query := range deleteMemberships {
 		queries["memberships of a "+string(table)] = query

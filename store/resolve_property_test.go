@@ -310,11 +310,14 @@ func (w *world) line(t *rapid.T, id uuid.UUID, ids []string) string {
 		}
 	}
 	slices.Sort(merges)
-	over := map[string]int{}
+	over, apart := map[string]int{}, 0
 	for _, o := range p.OverLimit {
-		over[o.Key] = o.Refused
+		if o.Refused > 0 {
+			over[o.Key] = o.Refused
+		}
+		apart += o.Apart
 	}
-	return line(ids, p.Records, len(p.Former), p.Memberships) + fmt.Sprint(", joined by ", merges, ", over the limit ", over)
+	return line(ids, p.Records, len(p.Former), p.Memberships) + fmt.Sprint(", joined by ", merges, ", over the limit ", over, apart)
 }
 
 // leavesNothing looks for rows of nobody.

@@ -20,6 +20,7 @@ type someone struct {
 	seen    map[string]bool // messages
 	groups  map[string]bool
 	over    map[string]int // by key: what was over the limit
+	apart   int            // how often somebody was not joined, for they had too many together
 	merges  []string       // what joined, "alias" in front where one said so
 	records int
 	open    bool     // a deletion request is open
@@ -273,16 +274,13 @@ func (ps *everybody) alias(target *someone, previous string, kept []string) *som
 // open request stops it.
 func (ps *everybody) merge(a, b *someone, by string) *someone {
 	if !ps.areOne(a, b) {
-		over := false
 		both := append(ps.together(a), ps.together(b)...)
 		for _, key := range []string{"user_id", "clevertap_id", "anonymous_id", "email", "hubspot_id"} {
 			if len(held(both, key)) > ps.limit {
-				a.over[key]++
-				over = true
+				a.apart++
+				b.apart++
+				return a
 			}
-		}
-		if over {
-			return a
 		}
 	}
 	if a.open || b.open {
@@ -303,6 +301,7 @@ func (ps *everybody) mergeNow(a, b *someone, by string) *someone {
 	for key, n := range drop.over {
 		keep.over[key] += n
 	}
+	keep.apart += drop.apart
 	keep.merges = append(append(keep.merges, drop.merges...), by)
 	keep.records += drop.records
 	drop.into = keep
@@ -373,7 +372,7 @@ func (ps *everybody) erased() {
 // lines says who is who, and what became of each on the way.
 func (ps *everybody) lines() (all []string) {
 	for _, p := range ps.all {
-		all = append(all, p.line()+fmt.Sprint(", joined by ", slices.Sorted(slices.Values(p.merges)), ", over the limit ", p.over))
+		all = append(all, p.line()+fmt.Sprint(", joined by ", slices.Sorted(slices.Values(p.merges)), ", over the limit ", p.over, p.apart))
 	}
 	slices.Sort(all)
 	return all

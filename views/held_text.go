@@ -105,13 +105,24 @@ func sharedStays(p erasure.Profile) string {
 	return text + count(profiles, "other profile")
 }
 
-// refusedText counts what was over the limit: identifiers that were not kept, and
-// profiles that were not joined.
-func refusedText(o erasure.OverLimit) string {
-	if o.Refused == 1 {
-		return keyText(o.Key) + ": once"
+// overLimitText counts what was over the limit: identifiers that were not kept,
+// and profiles that were not joined.
+func overLimitText(o erasure.OverLimit) string {
+	var times []string
+	if o.Refused > 0 {
+		times = append(times, "not kept "+timesText(o.Refused))
 	}
-	return keyText(o.Key) + ": " + number(o.Refused) + " times"
+	if o.Apart > 0 {
+		times = append(times, "not joined with another profile "+timesText(o.Apart))
+	}
+	return keyText(o.Key) + ": " + strings.Join(times, ", ")
+}
+
+func timesText(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return number(n) + " times"
 }
 
 // graphText says what the picture of a profile's graph shows.

@@ -309,7 +309,7 @@ func overLimit(p Page, over []erasure.OverLimit) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, " identifiers of a key at most. What came beyond that was not kept, and other profiles that would have brought more were not joined with this one. Data that came with those alone is not found here, and stays when this profile is deleted.</p><ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, " identifiers of a key at most. What came beyond that was not kept, and other profiles that have more together with this one were not joined with it. Data that came with those alone is not found here, and stays when this profile is deleted.</p><ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -319,9 +319,9 @@ func overLimit(p Page, over []erasure.OverLimit) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 string
-			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(refusedText(o) + ", last on ")
+			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(overLimitText(o) + ", last on ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `profile_merges.templ`, Line: 92, Col: 35}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `profile_merges.templ`, Line: 92, Col: 37}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {

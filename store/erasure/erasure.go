@@ -76,10 +76,11 @@ type Merge struct {
 }
 
 // OverLimit tells what a profile did not get, having as many identifiers of a
-// key as it may.
+// key as it may: alone, or together with another that was not joined with it.
 type OverLimit struct {
 	Key     string
-	Refused int // calls' identifiers, and merges that would have brought too many
+	Refused int // how often an identifier was not kept
+	Apart   int // how often another profile was not joined
 	LastAt  time.Time
 	Limit   int // as it is set by now
 }

@@ -44,12 +44,14 @@ CREATE TABLE held_up (
     PRIMARY KEY (request, other)
 ) WITHOUT ROWID;
 
--- How many identifiers a profile was not given, having as many of their key as
--- it may.
+-- How often a profile was not given an identifier, having as many of its key as
+-- it may, and how often another profile was not joined with it, for the two have
+-- more together.
 CREATE TABLE over_limit (
     profile INTEGER NOT NULL,
     key     INTEGER NOT NULL,
     refused INTEGER NOT NULL,
+    apart   INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
     PRIMARY KEY (profile, key)
 ) WITHOUT ROWID;

@@ -68,7 +68,11 @@ var limits = behaviours{
 		if p := One(t, d.DB, "anonymous_id", "more"); p.EffaceID != before || len(p.Former) != 0 {
 			t.Errorf("it leads to %+v", p)
 		}
-		d.overLimit(t, erasure.OverLimit{Key: "anonymous_id", Refused: 1})
+		d.overLimit(t, erasure.OverLimit{Key: "anonymous_id", Apart: 1})
+		other, err := d.Profile(t.Context(), erasure.System, before)
+		if must(t, err); len(other.OverLimit) != 1 || other.OverLimit[0].Apart != 1 {
+			t.Errorf("the other profile tells of %+v", other.OverLimit)
+		}
 	},
 	"the limit stops an alias too": func(t *testing.T, d trial) {
 		d.full(t)
@@ -78,7 +82,7 @@ var limits = behaviours{
 		alias.PreviousID = "unknown"
 		Tell(t, d.DB, alias)
 		d.found(t, 0, "anonymous_id", "unknown")
-		if p := d.overLimit(t, erasure.OverLimit{Key: "anonymous_id", Refused: 2}); len(p.Former) != 0 {
+		if p := d.overLimit(t, erasure.OverLimit{Key: "anonymous_id", Refused: 1, Apart: 1}); len(p.Former) != 0 {
 			t.Errorf("it merged: %+v", p)
 		}
 	},
