@@ -37,12 +37,13 @@ func (s *Server) showDeletion(w http.ResponseWriter, r *http.Request) error {
 
 // renderDeletion opens the profile's identifiers, so that whose it is can be
 // checked on the page that asks to: each time, that is a look and logged as one.
+// Where somebody was shown it before, what is new since is marked.
 func (s *Server) renderDeletion(w http.ResponseWriter, r *http.Request, status int, id uuid.UUID, form views.DeleteForm) error {
-	profile, err := s.db.Profile(r.Context(), actor(r), id)
+	profile, err := s.db.ProfileSince(r.Context(), actor(r), id, form.Seen)
 	if err != nil {
 		return s.gone(r, id, err)
 	}
-	if form.Seen == "" {
+	if form.Seen == "" || status == http.StatusConflict {
 		form.Seen = profile.Seen
 	}
 	form.Window, form.Kept = s.config.CancelWindow, s.config.SuppressFor
@@ -136,7 +137,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, profile erasure.Pro
 // refuseGrown shows what will go by now, and what of it is new. All that was
 // typed is kept.
 func (s *Server) refuseGrown(w http.ResponseWriter, r *http.Request, id uuid.UUID, form views.DeleteForm, grown views.Problems) error {
-	form.Seen, form.Problems = "", grown
+	form.Problems = grown
 	return s.renderDeletion(w, r, http.StatusConflict, id, form)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
@@ -65,6 +66,10 @@ func TestWhatGrewMeanwhileIsToldAndAskedForAgain(t *testing.T) {
 	if a.find("#suppress[checked]").Length() != 1 || len(st.requests()) != 0 {
 		t.Error("the box is not ticked, or something was requested")
 	}
+	if rows := a.find("tr:has(td:contains('New'))").Map(func(_ int, s *goquery.Selection) string { return words(s.Find("td:first-child, .value")) }); !slices.Equal(rows,
+		[]string{"Anonymous ID (anonymous_id) a1 New", "Phone +49301234567 New", "web New"}) {
+		t.Errorf("marked as new are %q", rows)
+	}
 	// What is new stays new until it was told, also where something else was wrong.
 	form.Set("seen", seen(a))
 	form.Set("confirm", "not it")
@@ -76,6 +81,29 @@ func TestWhatGrewMeanwhileIsToldAndAskedForAgain(t *testing.T) {
 	b.post(deletionPath(p), form).want(http.StatusSeeOther)
 	p = st.person("user_id", "u2")
 	b.post(deletionPath(p), confirmed(p.EffaceID.String())).refused(http.StatusConflict, "Check what will go")
+}
+
+func TestAnIdentifierThatCameToBeSharedIsMarked(t *testing.T) {
+	st := newSite(t)
+	p := st.person("user_id", "u1", "email", "ann@example.com")
+	form := st.confirmed(p)
+	st.person("user_id", "u2", "email", "ann@example.com")
+	a := st.signedIn(erasure.Staff).post(deletionPath(p), form).refused(http.StatusConflict, "1 of the identifiers came to lead to another")
+	if got := words(a.find("td.value:contains('New')")); !strings.HasPrefix(got, "ann@example.com New Also leads to another profile") {
+		t.Errorf("marked as new is %q", got)
+	}
+}
+
+func TestWhatWasSeenOfOneProfileConfirmsNoOther(t *testing.T) {
+	st := newSite(t)
+	p, other := st.person("user_id", "u1"), st.person("user_id", "u2")
+	b := st.signedIn(erasure.Staff)
+	form := st.confirmed(p)
+	form.Set("seen", st.confirmed(other).Get("seen"))
+	a := b.post(deletionPath(p), form).refused(http.StatusConflict, "Check what will go, then confirm again.")
+	if a.find("td:contains('New')").Length() != 0 {
+		t.Error("something is marked as new")
+	}
 }
 
 func TestOfManyIdentifiersAFewOfEachKeyAreListed(t *testing.T) {

@@ -99,7 +99,7 @@ func (db *DB) lookGraph(ctx context.Context, l *look) error {
 	}
 	err = eachRow(rows, scanLed(l.graph.identifiers))
 	if l.joined {
-		l.summary.Seen = db.seenParts(l.profile, l.graph).text()
+		l.summary.Seen = db.seenText(l.efface, db.seenParts(l.efface, l.graph))
 	}
 	return err
 }

@@ -2,12 +2,16 @@ package store
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
 )
@@ -19,99 +23,124 @@ type seenPart [6]byte
 // seenParts are the parts of a graph by kind, in the order of [seenNames].
 type seenParts [4]struct {
 	n     int
-	parts []seenPart // sorted; nil where there are more than [seenListed]
+	parts []seenPart // sorted; nil where a form does not carry them
 }
 
 var seenNames = [4]string{"identifier", "source", "joined profile", "shared identifier"}
 
-// seenShared is the kind of the identifiers that lead to others too.
-const seenShared = 3
+// The kinds of parts that are marked where they are shown.
+const (
+	seenIdentifier = 0
+	seenSource     = 1
+	seenShared     = 3 // the identifiers that lead to others too
+)
 
-// seenListed is how many parts of a kind are kept in what was seen, which has
-// to fit into a form. Of more their number is, for a graph only grows.
-const seenListed = 1000
+// seenListed is how many parts of each kind a form carries: 8 KiB in all. Of
+// more it carries their number, for a graph only grows.
+var seenListed = [4]int{640, 64, 64, 192}
 
-func (db *DB) seenParts(p profile, g graph) (s seenParts) {
+func (db *DB) seenPart(efface uuid.UUID, kind int, what []byte) seenPart {
+	d := db.digest("seen", efface[:], []byte(seenNames[kind]), what)
+	return seenPart(d[:6])
+}
+
+func (l lookedUp) bytes() []byte { return append(binary.AppendVarint(nil, l.key), l.mac[:]...) }
+
+func (db *DB) seenParts(efface uuid.UUID, g graph) (s seenParts) {
 	add := func(kind int, what []byte) {
-		d := db.digest("seen", p.efface[:], []byte(seenNames[kind]), what)
-		s[kind].parts = append(s[kind].parts, seenPart(d[:6]))
+		s[kind].parts = append(s[kind].parts, db.seenPart(efface, kind, what))
 	}
 	for l, others := range g.identifiers {
-		what := append(binary.AppendVarint(nil, l.key), l.mac[:]...)
-		add(0, what)
+		add(seenIdentifier, l.bytes())
 		if others > 0 {
-			add(seenShared, what)
+			add(seenShared, l.bytes())
 		}
 	}
 	for _, name := range g.sources {
-		add(1, []byte(name))
+		add(seenSource, []byte(name))
 	}
 	for _, id := range g.former {
 		add(2, id[:])
 	}
 	for i := range s {
-		slices.SortFunc(s[i].parts, func(a, b seenPart) int { return bytes.Compare(a[:], b[:]) })
+		slices.SortFunc(s[i].parts, seenPart.compare)
 		s[i].parts = slices.Compact(s[i].parts)
 		s[i].n = len(s[i].parts)
 	}
 	return s
 }
 
-// text is what a form carries between the look and the request.
-func (s seenParts) text() string {
-	b := []byte{1}
-	for _, kind := range s {
+func (p seenPart) compare(q seenPart) int { return bytes.Compare(p[:], q[:]) }
+
+// seenText is what a form carries between the look and the request: nobody but
+// the store can make it, and for no other profile.
+func (db *DB) seenText(efface uuid.UUID, s seenParts) string {
+	b := []byte{seenVersion}
+	for i, kind := range s {
 		b = binary.AppendUvarint(b, uint64(kind.n))
-		if kind.n > seenListed {
+		if kind.n > seenListed[i] {
 			continue
 		}
 		for _, p := range kind.parts {
 			b = append(b, p[:]...)
 		}
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	mac := db.digest("seen form", efface[:], b)
+	return base64.RawURLEncoding.EncodeToString(append(b, mac[:]...))
 }
+
+const seenVersion = 2
 
 var errSeen = errors.New("what was seen cannot be read")
 
-func parseSeen(text string) (s seenParts, err error) {
+// parseSeen reads what [DB.seenText] wrote for the profile.
+func (db *DB) parseSeen(efface uuid.UUID, text string) (s seenParts, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) == 0 || b[0] != 1 {
+	end := len(b) - 16
+	if err != nil || end < 1 || b[0] != seenVersion {
 		return s, errSeen
 	}
-	b = b[1:]
+	if mac := db.digest("seen form", efface[:], b[:end]); !hmac.Equal(mac[:], b[end:]) {
+		return s, errSeen
+	}
+	b = b[1:end]
 	for i := range s {
 		n, size := binary.Uvarint(b)
-		if size <= 0 || n > 1<<32 {
+		if size <= 0 || n > math.MaxInt32 {
 			return s, errSeen
 		}
 		s[i].n, b = int(n), b[size:]
-		if n > seenListed {
+		if s[i].n > seenListed[i] {
 			continue
 		}
-		if len(b) < 6*int(n) {
+		if len(b) < 6*s[i].n {
 			return s, errSeen
 		}
-		for ; n > 0; n-- {
+		for range s[i].n {
 			s[i].parts, b = append(s[i].parts, seenPart(b[:6])), b[6:]
 		}
 	}
 	return s, nil
 }
 
+// has reports whether a part was seen, as far as the form carried its kind.
+func (s seenParts) has(kind int, p seenPart) bool {
+	if s[kind].n > seenListed[kind] {
+		return true
+	}
+	_, found := slices.BinarySearchFunc(s[kind].parts, p, seenPart.compare)
+	return found
+}
+
 // since counts the parts that are new since others were seen.
 func (s seenParts) since(seen seenParts) (grown [4]int) {
 	for i, kind := range s {
-		if kind.n > seenListed || seen[i].n > seenListed {
+		if seen[i].n > seenListed[i] {
 			grown[i] = max(0, kind.n-seen[i].n)
 			continue
 		}
-		before := map[seenPart]bool{}
-		for _, p := range seen[i].parts {
-			before[p] = true
-		}
 		for _, p := range kind.parts {
-			if !before[p] {
+			if !seen.has(i, p) {
 				grown[i]++
 			}
 		}
@@ -126,11 +155,11 @@ func (t *tx) seenAll(p profile, text string) error {
 	if err != nil {
 		return fmt.Errorf("reading what goes: %w", err)
 	}
-	seen, err := parseSeen(text)
+	seen, err := t.db.parseSeen(p.efface, text)
 	if err != nil {
 		return erasure.Errorf(erasure.CodeConflict, "Check what will go, then confirm again.").In("seen")
 	}
-	grown := t.db.seenParts(p, g).since(seen)
+	grown := t.db.seenParts(p.efface, g).since(seen)
 	var came []string
 	for i, n := range grown[:seenShared] {
 		switch {

@@ -16,12 +16,14 @@ type heldValue struct {
 	Key, Value      string
 	Sources         []string
 	Shared, Damaged bool
+	New             bool        // or newly shared
 	Others          []uuid.UUID // see [erasure.HeldIdentifier]
 	More            int
 }
 
 // byValue gathers a profile's identifiers, which each source gives anew: the
-// strongest keys first, the values of a key in the order in which they stand.
+// strongest keys first, of the values of a key what is new first, else in the
+// order in which they stand.
 func byValue(p erasure.Profile) (values []heldValue) {
 	at := map[[2]string]int{}
 	for _, id := range p.Identifiers {
@@ -35,6 +37,7 @@ func byValue(p erasure.Profile) (values []heldValue) {
 		}
 		v := &values[i]
 		v.Shared = v.Shared || id.Shared
+		v.New = v.New || id.New || id.NewlyShared
 		if id.Shared {
 			v.Others, v.More = id.Others, id.More
 		}
@@ -44,9 +47,19 @@ func byValue(p erasure.Profile) (values []heldValue) {
 	}
 	strength := func(v heldValue) int { return erasure.KeyOf(p.Table, v.Key).Strength }
 	slices.SortStableFunc(values, func(a, b heldValue) int {
-		return cmp.Or(cmp.Compare(strength(b), strength(a)), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(strength(b), strength(a)), cmp.Compare(a.Key, b.Key), newFirst(a.New, b.New))
 	})
 	return values
+}
+
+func newFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // heldKey is what a page lists of one key's values.

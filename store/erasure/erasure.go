@@ -60,6 +60,7 @@ type Profile struct {
 	Refused   []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
 	OverLimit []OverLimit
 	Seen      string // names no part of the profile, and tells whether more of it is held later; see [NewRequest.Seen]
+	Unmarked  bool   // more is held than Seen can carry, so not all that came since is marked as new
 }
 
 // Merge is one that made a profile: the profile of Other joined that of
@@ -95,6 +96,9 @@ type HeldIdentifier struct {
 	Others     []uuid.UUID // User IDs of some of those, the oldest
 	More       int         // how many there are beside Others; a thousand stands for any number
 	Damaged    bool        // what is stored does not open, so there is no Value
+
+	// Since the profile was seen: it came, or it came to lead to another profile too.
+	New, NewlyShared bool
 }
 
 // Source is what one source told of a profile: one fragment's counts.
@@ -106,6 +110,7 @@ type Source struct {
 	Years       map[int]int // its records by year in UTC; 0 is a time that cannot be
 	FirstAt     time.Time   // of its earliest call; by Efface's clock
 	LastAt      time.Time
+	New         bool // it came since the profile was seen
 }
 
 // Origin is the door a request came by.

@@ -1,9 +1,13 @@
 package storetest
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +71,7 @@ var profiles = behaviours{
 		seen, id := d.seen(t, "u1")
 		Identify(t, d.DB, "shop", "user_id", "u1", "email", "ann@example.com")
 		Tell(t, d.DB, ingest.Call{Kind: ingest.Track, Table: erasure.User, Source: "shop", Identifiers: Identifiers("user_id", "u1"), Record: []byte(`{}`)})
-		for _, garbage := range []string{"", "AQ", seen[:len(seen)-1], "x" + seen} {
+		for _, garbage := range []string{"", "AQ", seen[:len(seen)-1], "x" + seen, forged()} {
 			if _, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &id, Origin: erasure.Console, Actor: erasure.System, Seen: &garbage}); erasure.CodeOf(err) != erasure.CodeConflict {
 				t.Errorf("%q is taken for what was seen: %v", garbage, err)
 			}
@@ -92,17 +96,28 @@ var profiles = behaviours{
 				Identify(t, d.DB, "shop", pairs...)
 			}
 		}
-		tell(0, 900)
+		tell(0, 600)
 		few, _ := d.seen(t, "u1")
-		tell(900, 3000)
+		tell(600, 3000)
 		many, id := d.seen(t, "u1")
-		if len(few) > 16<<10 || len(many) > len(few) {
+		if len(few) > 8<<10 || len(many) > len(few) {
 			t.Errorf("what was seen takes %d bytes, then %d", len(few), len(many))
 		}
 		tell(3000, 3100)
 		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{EffaceID: &id, Origin: erasure.Console, Actor: erasure.System, Seen: &many})
 		if err == nil || !strings.Contains(err.Error(), "100 identifiers came") {
 			t.Errorf("got %v", err)
+		}
+		for _, since := range []struct {
+			seen   string
+			marked bool
+		}{{few, true}, {many, false}} {
+			p, err := d.ProfileSince(t.Context(), erasure.System, id, since.seen)
+			must(t, err)
+			marked := slices.ContainsFunc(p.Identifiers, func(h erasure.HeldIdentifier) bool { return h.New })
+			if marked != since.marked || p.Unmarked == since.marked {
+				t.Errorf("identifiers are marked as new: %v; too many are held to be: %v", marked, p.Unmarked)
+			}
 		}
 	},
 	"a shared identifier tells whom it leads to, and how many more": func(t *testing.T, d trial) {
@@ -119,6 +134,12 @@ var profiles = behaviours{
 			}
 		}
 	},
+}
+
+// forged says that a million of each kind were seen.
+func forged() string {
+	b := append([]byte{2}, bytes.Repeat(binary.AppendUvarint(nil, 1<<20), 4)...)
+	return base64.RawURLEncoding.EncodeToString(append(b, make([]byte, 16)...))
 }
 
 // seen is what a look at the user's profile saw.
