@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"iter"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -40,8 +41,9 @@ type Event struct {
 // ParseBatch reads the events of a batch, in their order. What an event lacks of
 // context or time is the batch's. Its error, an [erasure.Error], refuses the
 // batch as a whole: its JSON is not what it must be, anywhere in it, or there
-// is too much of it.
-func ParseBatch(raw []byte) ([]Event, error) {
+// is too much of it. An event is read when it is asked for: with what the batch
+// lends them, all at once would be some ten times the batch.
+func ParseBatch(raw []byte) (iter.Seq[Event], error) {
 	w, err := readBatch(raw)
 	if err != nil {
 		return nil, err
@@ -56,13 +58,20 @@ func ParseBatch(raw []byte) ([]Event, error) {
 	default:
 		return nil, refuse("Give context as an object.")
 	}
-	events := make([]Event, len(w.Batch))
-	for i, one := range w.Batch {
-		if events[i].Err = checkSize(one); events[i].Err == nil {
-			events[i].Call, events[i].Err = readCall(one, around)
+	return func(yield func(Event) bool) {
+		for _, one := range w.Batch {
+			if !yield(readEvent(one, around)) {
+				return
+			}
 		}
+	}, nil
+}
+
+func readEvent(one jsontext.Value, around beside) (e Event) {
+	if e.Err = checkSize(one); e.Err == nil {
+		e.Call, e.Err = readCall(one, around)
 	}
-	return events, nil
+	return e
 }
 
 func readBatch(raw []byte) (*wireBatch, error) {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ func parseBatch(t *testing.T, batch string) []Event {
 	if err != nil {
 		t.Fatalf("%s: %v", batch, err)
 	}
-	return events
+	return slices.Collect(events)
 }
 
 func TestABatchLendsItsEventsWhatTheyLack(t *testing.T) {

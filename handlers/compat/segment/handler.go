@@ -4,8 +4,8 @@ package segment
 
 import (
 	"context"
+	"iter"
 	"net/http"
-	"slices"
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store"
@@ -18,11 +18,16 @@ type Handler struct {
 	db      *store.DB
 	limiter *wire.Limiter
 	turns   chan struct{} // of batches at the store
+	// Whoever has no key must not take the room of those who showed theirs.
+	shown, unshown room
 }
 
 // New makes a handler.
 func New(db *store.DB, limiter *wire.Limiter) *Handler {
-	return &Handler{db: db, limiter: limiter, turns: make(chan struct{}, atOnce)}
+	return &Handler{
+		db: db, limiter: limiter, turns: make(chan struct{}, atOnce),
+		shown: make(room, batchesHeld), unshown: make(room, batchesHeld),
+	}
 }
 
 // What batches may have before the store at once, so that whoever else writes,
@@ -68,38 +73,46 @@ func (h *Handler) Batch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var calls []ingest.Call
-	var of []int // the event that a call is
-	for i, e := range events {
-		if e.Err == nil {
-			e.Call.Source = ingest.SourceOf(c.key.Name)
-			calls, of = append(calls, e.Call), append(of, i)
-		}
-	}
-	for part := range slices.Chunk(calls, inPart) {
-		results, err := h.store(r.Context(), part)
-		if err != nil {
+	next, stop := iter.Pull(events)
+	defer stop()
+	var t tally
+	for more := true; more; {
+		if more, err = h.storePart(r.Context(), next, ingest.SourceOf(c.key.Name), &t); err != nil {
 			return err
 		}
-		for i, result := range results {
-			events[of[i]].Err = result.Err
-		}
-		of = of[len(part):]
 	}
-	if err := refused(events); err != nil {
+	if err := t.refused(); err != nil {
 		return err
 	}
 	return accept(w)
 }
 
-// store waits for a turn. Where a later part fails, the earlier ones stay: sent
-// again, they are known by their message ids.
-func (h *Handler) store(ctx context.Context, part []ingest.Call) ([]store.Result, error) {
+// storePart waits for a turn, then reads and stores some events; more is false
+// after the last. Where a later part fails, the earlier ones stay: sent again,
+// they are known by their message ids.
+func (h *Handler) storePart(ctx context.Context, next func() (ingest.Event, bool), source string, t *tally) (more bool, err error) {
 	select {
 	case h.turns <- struct{}{}:
 		defer func() { <-h.turns }()
-		return h.db.Ingest(ctx, part)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return false, ctx.Err()
 	}
+	var calls []ingest.Call
+	var of []int // the event that a call is
+	for range inPart {
+		e, ok := next()
+		if !ok {
+			break
+		}
+		if t.add(e.Err); e.Err == nil {
+			e.Call.Source = source
+			calls, of = append(calls, e.Call), append(of, t.events)
+		}
+		more = t.events%inPart == 0
+	}
+	results, err := h.db.Ingest(ctx, calls)
+	for i, result := range results {
+		t.note(of[i], result.Err)
+	}
+	return more, err
 }

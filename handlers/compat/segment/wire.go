@@ -9,7 +9,6 @@ import (
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/store/ingest"
 )
 
 // accept answers to the byte as Segment does.
@@ -18,29 +17,41 @@ func accept(w http.ResponseWriter) error {
 	return nil
 }
 
-// refused says which events of a batch were, or is nil where none was.
-func refused(events []ingest.Event) error {
-	count, first := 0, 0
-	for i, e := range events {
-		if e.Err == nil {
-			continue
-		}
-		if count++; count == 1 {
-			first = i
-		}
+// tally counts a batch's events and those of them that are refused.
+type tally struct {
+	events, count, first int
+	why                  error // of the first of them
+}
+
+func (t *tally) add(err error) {
+	t.events++
+	t.note(t.events, err)
+}
+
+// note takes why the nth event is refused, if it is.
+func (t *tally) note(n int, err error) {
+	if err == nil {
+		return
 	}
-	if count == 0 {
+	if t.count++; t.count == 1 || n < t.first {
+		t.first, t.why = n, err
+	}
+}
+
+// refused says which events of a batch were, or is nil where none was.
+func (t *tally) refused() error {
+	if t.count == 0 {
 		return nil
 	}
-	why, ok := errors.AsType[*erasure.Error](events[first].Err)
+	why, ok := errors.AsType[*erasure.Error](t.why)
 	if !ok {
-		return events[first].Err
+		return t.why
 	}
-	if count == len(events) {
-		return erasure.Errorf(erasure.CodeInvalid, "%s This is event 1; none of the %d is stored.", why.Sentence, count)
+	if t.count == t.events {
+		return erasure.Errorf(erasure.CodeInvalid, "%s This is event 1; none of the %d is stored.", why.Sentence, t.count)
 	}
 	return erasure.Errorf(erasure.CodeInvalid, "%s This is event %d; %d of %d are refused, and all others stored.",
-		why.Sentence, first+1, count, len(events))
+		why.Sentence, t.first, t.count, t.events)
 }
 
 type refusal struct {
