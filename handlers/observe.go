@@ -90,7 +90,9 @@ func (s *Server) logVisit(r *http.Request, v *visit, status int, took time.Durat
 		slog.Duration("took", took), slog.String("reference", v.reference),
 	}
 	if v.failure != nil {
-		level = slog.LevelError
+		if erasure.CodeOf(v.failure) != erasure.CodeNotFound { // as of somebody who is erased while their data goes out
+			level = slog.LevelError
+		}
 		attrs = append(attrs, slog.String("error", v.failure.Error()))
 	}
 	s.config.Logger.LogAttrs(r.Context(), level, "request", attrs...)

@@ -126,6 +126,9 @@ func TestADownloadOfSomebodyWhoIsErasedMeanwhileBreaksOff(t *testing.T) {
 				t.Errorf("%d: %d bytes came, and then %v", res.StatusCode, len(text), err)
 			}
 			st.signedIn(erasure.Staff).get(dataPath(p)).want(http.StatusNotFound)
+			if log := st.log.String(); strings.Contains(log, "ERROR") || !strings.Contains(log, "No profile") {
+				t.Errorf("an erasure is logged as an error, or not at all: %s", log)
+			}
 		})
 	}
 }

@@ -42,11 +42,11 @@ func (s *Server) showRequest(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if request.Suppress && !request.StartedAt.IsZero() {
-		suppressed, err := s.db.SuppressedSince(r.Context(), request)
-		if err != nil {
-			return err
-		}
+	suppressed, asked, err := s.db.SuppressedSince(r.Context(), request)
+	if err != nil {
+		return err
+	}
+	if page.Suppresses = asked; asked && !request.StartedAt.IsZero() {
 		page.Suppressed = &suppressed
 	}
 	return render(w, r, http.StatusOK, views.Request(p, page))

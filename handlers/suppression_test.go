@@ -48,6 +48,7 @@ func TestAnIdentifierIsCheckedAndLifted(t *testing.T) {
 		b.post(path, why).says(http.StatusNotFound, "not suppressed any more")
 	}
 	b.post("/suppressions/check", asking("email", "ann@example.com")).says(http.StatusOK, "is not suppressed")
+	b.get(requestPath(r.ID)).says(http.StatusOK, "The suppression of 1 identifier was lifted, last on 2026-03-02 09:00:00 UTC")
 	st.person("email", "ann@example.com")
 
 	log, _, err := st.db.Activity(t.Context(), "", 20)
@@ -157,4 +158,27 @@ func TestARequestSaysHowOftenItsDataTriedToComeBack(t *testing.T) {
 	if got := says(); !strings.Contains(got, "3 times") || !strings.Contains(got, "Nothing is suppressed by now") {
 		t.Errorf("once expired it says %q", got)
 	}
+}
+
+// What one of two requests that are carried out together asks for, both say.
+func TestARequestThatIsJoinedSaysWhetherTheDataIsCollectedAgain(t *testing.T) {
+	st := newSite(t)
+	st.person("email", "ann@example.com")
+	asks, _, err := st.db.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("email", "ann@example.com")[0], Suppress: true,
+		Origin: erasure.API, Actor: erasure.System})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := st.waiting("u1")
+	b := st.signedIn(erasure.Staff)
+	if got := b.get(requestPath(joined.ID)).fact("After the erasure"); got != "May be collected again, as a new profile" {
+		t.Errorf("alone it says %q", got)
+	}
+	st.person("email", "ann@example.com", "user_id", "u1")
+	a := b.get(requestPath(joined.ID))
+	if a.fact("Carried out with") != asks.ID.String() || !strings.HasPrefix(a.fact("After the erasure"), "Not collected again: another request") {
+		t.Errorf("joined it says\n%s", a.find("main").Text())
+	}
+	st.erase()
+	st.signedIn(erasure.Staff).get(requestPath(joined.ID)).says(http.StatusOK, "Nothing of this person's data has tried to come back")
 }

@@ -76,7 +76,7 @@ func TestWhatArrivesBesideAClaimNeverComesBack(t *testing.T) {
 				t.Errorf("%s came back, having been %s, %v", id.Key, back.Outcome, err)
 			}
 		}
-		s, err := d.SuppressedSince(t.Context(), r)
+		s, _, err := d.SuppressedSince(t.Context(), r)
 		if err != nil || (s.Returns.Dropped == 1) != (back.Outcome == store.Suppressed) {
 			t.Errorf("it was %s, and counted is %+v, %v", back.Outcome, s.Returns, err)
 		}
@@ -99,7 +99,7 @@ func TestWritesThatShareACommitAreCountedOnceEach(t *testing.T) {
 		calls[i] = func() { storetest.Identify(t, d.DB, "shop", "user_id", "u1") }
 	}
 	d.Together(t, calls...)
-	if s, err := d.SuppressedSince(t.Context(), r); err != nil || s.Returns.Dropped != len(calls) {
+	if s, _, err := d.SuppressedSince(t.Context(), r); err != nil || s.Returns.Dropped != len(calls) {
 		t.Errorf("of %d calls are counted %+v, %v", len(calls), s.Returns, err)
 	}
 }

@@ -120,21 +120,24 @@ func checkLift(l erasure.Lift) error {
 }
 
 // SuppressedSince says what is suppressed since a request was carried out, and
-// how often it tried to come back. Requests that are joined say the same.
-func (db *DB) SuppressedSince(ctx context.Context, r erasure.Request) (s erasure.Suppressed, err error) {
+// how often it tried to come back. Requests that are joined say the same. asked
+// is false where none of them asks for suppression.
+func (db *DB) SuppressedSince(ctx context.Context, r erasure.Request) (s erasure.Suppressed, asked bool, err error) {
 	s.Request = r.ID
 	root := r.ID
 	if r.Joined != nil {
 		root = *r.Joined
 	}
-	rows, err := db.reads.QueryContext(ctx, `SELECT id FROM requests WHERE id = $1 OR joined = $1 ORDER BY id`, root[:])
+	rows, err := db.reads.QueryContext(ctx, `SELECT id, suppress FROM requests WHERE id = $1 OR joined = $1 ORDER BY id`, root[:])
 	if err != nil {
-		return s, err
+		return s, false, err
 	}
 	var together []erasure.RequestID
 	err = eachRow(rows, func(scan func(...any) error) error {
 		var one erasure.RequestID
-		err := scan(scan16(&one))
+		var suppress bool
+		err := scan(scan16(&one), &suppress)
+		asked = asked || suppress
 		together = append(together, one)
 		return err
 	})
@@ -143,7 +146,7 @@ func (db *DB) SuppressedSince(ctx context.Context, r erasure.Request) (s erasure
 			err = db.addSuppressed(ctx, &s, one)
 		}
 	}
-	return s, err
+	return s, asked, err
 }
 
 const suppressedQuery = `SELECT s.table_, k.name, COUNT(*), MIN(s.created_at), MAX(s.expires) FROM suppressions s
@@ -197,8 +200,20 @@ func (db *DB) addSuppressed(ctx context.Context, s *erasure.Suppressed, id erasu
 	if r.LastAt.After(s.Returns.LastAt) {
 		s.Returns.LastAt = r.LastAt
 	}
+	var lifted int
+	var logged int64
+	err = db.reads.QueryRowContext(ctx, liftedQuery, id[:], string(erasure.SuppressionLifted)).Scan(&lifted, &logged)
+	if err != nil {
+		return fmt.Errorf("counting what was lifted: %w", err)
+	}
+	if at := wallAt(now, hb, logged); lifted > 0 && at.After(s.LiftedAt) {
+		s.LiftedAt = at
+	}
+	s.Lifted += lifted
 	return nil
 }
+
+const liftedQuery = `SELECT COUNT(*), COALESCE(MAX(logged), 0) FROM log_entries WHERE request = $1 AND kind = $2`
 
 // Suppressions lists what is suppressed by the erasure it belongs to, that of
 // the newest request first, a page at a time. next is the cursor of the page

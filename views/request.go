@@ -12,6 +12,9 @@ import (
 // it was opened when the page was asked for: a poll opens nothing.
 type RequestPage struct {
 	Request erasure.Request
+	// Suppresses is set where the request, or one that is carried out with it, asks
+	// that the data is not collected again.
+	Suppresses bool
 	// Suppressed is what may not be collected since the erasure began; nil
 	// where that was not chosen, or it has not begun.
 	Suppressed *erasure.Suppressed

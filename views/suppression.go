@@ -66,6 +66,12 @@ func wereText(n int) string {
 	return "were"
 }
 
+// liftedText says that what was suppressed is collected again in part.
+func liftedText(p Page, s erasure.Suppressed) string {
+	return "The suppression of " + count(s.Lifted, "identifier") + " was lifted, last on " + p.stampText(s.LiftedAt) +
+		": data that comes with it since may have been collected."
+}
+
 // keyCounts names the keys of what is suppressed, with how many there are of
 // one that has several.
 func keyCounts(keys []erasure.SuppressedKey) string {

@@ -42,6 +42,10 @@ type Suppressed struct {
 	Until   time.Time
 	Shared  []Suppression // those that came with another profile's data, the latest first, 20 at most
 	Returns Returns
+	// Lifted is how many of these suppressions somebody has lifted, as far as the
+	// log tells by now.
+	Lifted   int
+	LiftedAt time.Time // the last of them; zero where none was
 }
 
 // SuppressedKey is how many identifiers of a key are suppressed.

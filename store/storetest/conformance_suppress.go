@@ -146,7 +146,7 @@ var suppressions = behaviours{
 		Identify(t, d.DB, "shop", "user_id", "bob", "email", "family@example.com", "anonymous_id", "a1")
 		d.sharedSince(t, r, 1)
 		d.found(t, 0, "email", "family@example.com")
-		s, err := d.SuppressedSince(t.Context(), r)
+		s, _, err := d.SuppressedSince(t.Context(), r)
 		must(t, err)
 		if one := s.Shared[0]; one.Key != "email" || !one.SharedAt.Equal(d.clock.Now().Wall) || one.Request != r.ID {
 			t.Fatalf("shared is %+v", one)
@@ -286,7 +286,7 @@ func (d trial) suppressedBy(t *testing.T, key, value string) erasure.Request {
 // returned fails the test unless so many calls came back.
 func (d trial) returned(t *testing.T, r erasure.Request, dropped, trimmed int, last time.Time) {
 	t.Helper()
-	s, err := d.SuppressedSince(t.Context(), r)
+	s, _, err := d.SuppressedSince(t.Context(), r)
 	if err != nil || s.Returns.Dropped != dropped || s.Returns.Trimmed != trimmed || !s.Returns.LastAt.Equal(last.Truncate(time.Millisecond)) {
 		t.Errorf("came back: %+v, not %d and %d, %v", s.Returns, dropped, trimmed, err)
 	}
@@ -294,7 +294,7 @@ func (d trial) returned(t *testing.T, r erasure.Request, dropped, trimmed int, l
 
 func (d trial) sharedSince(t *testing.T, r erasure.Request, n int) {
 	t.Helper()
-	if s, err := d.SuppressedSince(t.Context(), r); err != nil || len(s.Shared) != n {
+	if s, _, err := d.SuppressedSince(t.Context(), r); err != nil || len(s.Shared) != n {
 		t.Errorf("shared are %+v, %v", s.Shared, err)
 	}
 }
