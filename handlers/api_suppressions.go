@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/efface/efface/handlers/wire"
 	"github.com/efface/efface/store"
@@ -55,19 +56,23 @@ func (s *Server) checkSuppressions(w http.ResponseWriter, r *http.Request, key e
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// collectedKeys takes a key that nobody has, too: nothing of it is suppressed. A
+// User ID is given by Efface, and never is.
+func (a apiIdentifier) collectedKeys(_ context.Context, table erasure.Table) ([]string, error) {
+	keys := slices.DeleteFunc(erasure.KeyNames(table), func(k string) bool { return k == erasure.KeyEffaceID })
+	if a.Key != erasure.KeyEffaceID && erasure.CheckKeyName(a.Key) == nil {
+		keys = append(keys, a.Key)
+	}
+	return keys, nil
+}
+
 func (s *Server) identifiersToCheck(ctx context.Context, asked []apiIdentifier) (ids []erasure.Identifier, err error) {
 	region, err := s.db.Region(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys := map[erasure.Table][]string{}
-	for _, table := range []erasure.Table{erasure.User, erasure.Group} {
-		if keys[table], err = s.collectedKeys(ctx, table); err != nil {
-			return nil, err
-		}
-	}
 	for i, a := range asked {
-		id, err := a.identifier(ctx, func(_ context.Context, t erasure.Table) ([]string, error) { return keys[t], nil })
+		id, err := a.identifier(ctx, a.collectedKeys)
 		if err == nil {
 			_, _, err = erasure.Normalise(id, region)
 		}

@@ -28,7 +28,7 @@ func (st *site) suppressed(userID string) erasure.Request {
 
 func TestAScriptIsToldWhatIsSuppressedInTheOrderGiven(t *testing.T) {
 	st := newSite(t)
-	st.person("user_id", "u1", "email", "ann@example.com")
+	st.person("user_id", "u1", "email", "ann@example.com", "phone", "+4930123456")
 	st.group("g1", 1)
 	st.person("user_id", "u2")
 	s := st.script(erasure.ScopeProfilesRead)
@@ -49,6 +49,11 @@ func TestAScriptIsToldWhatIsSuppressedInTheOrderGiven(t *testing.T) {
 	}
 	if n := st.entries(erasure.SuppressionsChecked); n != 1 {
 		t.Errorf("a call is logged %d times", n)
+	}
+	for _, other := range []string{`"key":"hubspot_id","value":"7"`, `"key":"phone","value":"030 999"`} { // whom nobody is known by
+		if a := s.call("POST", checkPath, `{"identifiers":[{`+other+`},{"key":"phone","value":"+49 30 123456"},{"key":"phone","value":"0049 (0)30/123456"}]}`); a.body != `{"results":[`+strings.Join([]string{no, yes, yes}, ",")+"]}\n" {
+			t.Errorf("with %s the answer is %s", other, a.body)
+		}
 	}
 	st.clock.Advance(store.DefaultSuppressFor)
 	s = st.script(erasure.ScopeProfilesRead)
@@ -88,7 +93,7 @@ func TestACheckThatCannotBeReadIsRefusedAsAWhole(t *testing.T) {
 	refused(400, "", `{"identifiers":["ann@example.com"]}`)
 	refused(400, "", `{"identifiers":[null]}`)
 	refused(400, "Identifier 2: Give value", `{"identifiers":[`+one+`,{"key":"email"}]}`)
-	refused(400, "Identifier 2: Give key as", `{"identifiers":[`+one+`,{"key":"e-mail","value":"ann@example.com"}]}`)
+	refused(400, "Identifier 2: Give key as", `{"identifiers":[`+one+`,{"key":"E-mail","value":"ann@example.com"}]}`)
 	refused(400, "Identifier 1: Give key as", `{"identifiers":[{"key":"efface_id","value":"01990a5d-ac96-774b-bcce-b302099a8057"}]}`)
 	refused(400, "Identifier 1: ", `{"identifiers":[{"key":"user_id","value":"u1","table":"people"}]}`)
 	refused(400, "Identifier 2: ", `{"identifiers":[`+one+`,{"key":"email","value":"`+strings.Repeat("a", 1025)+`"}]}`)

@@ -14,11 +14,15 @@ type Gauges struct {
 	// Overdue is for how long the oldest open request has been due; zero
 	// where none is.
 	Overdue time.Duration
+	Returns erasure.Returns // calls that came with what is suppressed, ever
 }
 
 // Gauges reads the store's figures.
 func (db *DB) Gauges(ctx context.Context) (g Gauges, err error) {
 	g.Status = db.Status()
+	if g.Returns, err = db.returns(ctx, everyRequest); err != nil {
+		return g, err
+	}
 	if g.Requests, _, err = db.RequestCounts(ctx); err != nil {
 		return g, err
 	}

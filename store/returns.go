@@ -17,11 +17,15 @@ type leftOut struct {
 // returns gathers what came back in one write, for its end: of somebody whose
 // data keeps coming, a thousand calls change one row once.
 type returns struct {
-	calls map[erasure.RequestID]erasure.Returns
+	calls map[erasure.RequestID]erasure.Returns // and of all together, by everyRequest
 	// shared are the fingerprints that came with another profile's data, each
 	// with the number of the key that tells the two apart.
 	shared map[[16]byte]int64
 }
+
+// everyRequest stands in the place of a request for all of them, so that the sum
+// need not be made of a row for each of them.
+var everyRequest erasure.RequestID
 
 // count counts a call once for each request that suppressed something of it; of
 // a group call that is kept without some, it is called for each part.
@@ -29,14 +33,14 @@ func (b *returns) count(left []leftOut, add func(*erasure.Returns)) {
 	if b.calls == nil {
 		b.calls, b.shared = map[erasure.RequestID]erasure.Returns{}, map[[16]byte]int64{}
 	}
-	counted := map[erasure.RequestID]bool{}
+	counted := map[erasure.RequestID]bool{everyRequest: true}
 	for _, l := range left {
-		if !counted[l.request] {
-			counted[l.request] = true
-			r := b.calls[l.request]
-			add(&r)
-			b.calls[l.request] = r
-		}
+		counted[l.request] = true
+	}
+	for id := range counted {
+		r := b.calls[id]
+		add(&r)
+		b.calls[id] = r
 	}
 }
 

@@ -189,11 +189,9 @@ func (db *DB) addSuppressed(ctx context.Context, s *erasure.Suppressed, id erasu
 	if err != nil {
 		return fmt.Errorf("reading shared suppressions: %w", err)
 	}
-	var r erasure.Returns
-	err = db.reads.QueryRowContext(ctx, `SELECT dropped, trimmed, last_at FROM returns WHERE request = $1`, id[:]).
-		Scan(&r.Dropped, &r.Trimmed, scanTime(&r.LastAt))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("reading what came back: %w", err)
+	r, err := db.returns(ctx, id)
+	if err != nil {
+		return err
 	}
 	s.Returns.Dropped += r.Dropped
 	s.Returns.Trimmed += r.Trimmed
@@ -256,17 +254,32 @@ func (db *DB) Suppressions(ctx context.Context, cursor string, limit int) (page 
 // suppressingQuery lists the requests that suppress something.
 const suppressingQuery = `SELECT DISTINCT request FROM suppressions WHERE request < $1 ORDER BY request DESC LIMIT $2`
 
-// SuppressionTotals counts what is suppressed, and what of it came back.
+// countedSuppressions is how many are counted, for whoever opens the page waits.
+const countedSuppressions = 100_000
+
+const suppressionsQuery = `SELECT COUNT(*) FROM (SELECT 1 FROM suppressions WHERE expires > $1 LIMIT $2) s`
+
+// SuppressionTotals counts what is suppressed, up to a hundred thousand, and
+// tells how many calls came back.
 func (db *DB) SuppressionTotals(ctx context.Context) (s erasure.SuppressionTotals, err error) {
 	_, hb := db.now()
-	err = db.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM suppressions WHERE expires > $1`, hb.Store).Scan(&s.Identifiers)
+	err = db.reads.QueryRowContext(ctx, suppressionsQuery, hb.Store, countedSuppressions+1).Scan(&s.Identifiers)
 	if err != nil {
 		return s, fmt.Errorf("counting suppressions: %w", err)
 	}
-	err = db.reads.QueryRowContext(ctx, `SELECT COALESCE(SUM(dropped), 0), COALESCE(SUM(trimmed), 0), COALESCE(MAX(last_at), 0) FROM returns`).
-		Scan(&s.Returns.Dropped, &s.Returns.Trimmed, scanTime(&s.Returns.LastAt))
-	if err != nil {
-		return s, fmt.Errorf("counting what came back: %w", err)
+	if s.More = s.Identifiers > countedSuppressions; s.More {
+		s.Identifiers = countedSuppressions
 	}
-	return s, nil
+	s.Returns, err = db.returns(ctx, everyRequest)
+	return s, err
+}
+
+// returns tells how often what a request suppressed came back.
+func (db *DB) returns(ctx context.Context, id erasure.RequestID) (r erasure.Returns, err error) {
+	err = db.reads.QueryRowContext(ctx, `SELECT dropped, trimmed, last_at FROM returns WHERE request = $1`, id[:]).
+		Scan(&r.Dropped, &r.Trimmed, scanTime(&r.LastAt))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("reading what came back: %w", err)
+	}
+	return r, nil
 }

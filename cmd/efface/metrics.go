@@ -55,10 +55,11 @@ func opsServer(m *metrics) *http.Server {
 }
 
 var (
-	requestsDesc = prometheus.NewDesc("efface_requests", "Deletion requests by state.", []string{"state"}, nil)
-	overdueDesc  = prometheus.NewDesc("efface_oldest_due_seconds", "For how long the oldest open request has been due; 0 where none is.", nil, nil)
-	waitingDesc  = prometheus.NewDesc("efface_waiting_for_reader_seconds", "For how long overwritten keys have waited for an open reader.", nil, nil)
-	heldDesc     = prometheus.NewDesc("efface_clock_held_seconds", "For how long erasures still wait because the clock jumped over a reboot.", nil, nil)
+	requestsDesc   = prometheus.NewDesc("efface_requests", "Deletion requests by state.", []string{"state"}, nil)
+	overdueDesc    = prometheus.NewDesc("efface_oldest_due_seconds", "For how long the oldest open request has been due; 0 where none is.", nil, nil)
+	suppressedDesc = prometheus.NewDesc("efface_suppressed_calls_total", "Calls with suppressed identifiers, by what of them was kept.", []string{"kept"}, nil)
+	waitingDesc    = prometheus.NewDesc("efface_waiting_for_reader_seconds", "For how long overwritten keys have waited for an open reader.", nil, nil)
+	heldDesc       = prometheus.NewDesc("efface_clock_held_seconds", "For how long erasures still wait because the clock jumped over a reboot.", nil, nil)
 )
 
 // storeCollector reads the store's figures when they are asked for.
@@ -69,7 +70,7 @@ type storeCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, heldDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, heldDesc, suppressedDesc} {
 		out <- d
 	}
 }
@@ -90,6 +91,9 @@ func (c storeCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, s := range erasure.States {
 		gauge(requestsDesc, float64(g.Requests[s]), string(s))
+	}
+	for kept, calls := range map[string]int{"nothing": g.Returns.Dropped, "rest": g.Returns.Trimmed} {
+		out <- prometheus.MustNewConstMetric(suppressedDesc, prometheus.CounterValue, float64(calls), kept)
 	}
 	gauge(overdueDesc, g.Overdue.Seconds())
 	gauge(waitingDesc, g.Waiting.Seconds())

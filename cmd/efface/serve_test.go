@@ -212,7 +212,7 @@ func TestMetricsStandOnTheOpsAddressAlone(t *testing.T) {
 	if strings.Contains(string(b), "ann@") {
 		t.Error("a path stands in the metrics")
 	}
-	for _, want := range []string{`efface_http_request_duration_seconds_count{method="GET",route="/profiles/{`, `efface_requests{state="pending"} 0`, "efface_oldest_due_seconds 0", "efface_clock_held_seconds 0", "go_goroutines"} {
+	for _, want := range []string{`efface_http_request_duration_seconds_count{method="GET",route="/profiles/{`, `efface_requests{state="pending"} 0`, "efface_oldest_due_seconds 0", "efface_clock_held_seconds 0", `efface_suppressed_calls_total{kept="nothing"} 0`, "go_goroutines"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("/metrics lacks %q", want)
 		}

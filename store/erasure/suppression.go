@@ -64,6 +64,7 @@ type Returns struct {
 // SuppressionTotals are those of the whole store.
 type SuppressionTotals struct {
 	Identifiers int
+	More        bool // there are more identifiers than were counted
 	Returns     Returns
 }
 
