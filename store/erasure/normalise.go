@@ -91,6 +91,21 @@ var domains = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Stric
 // mailbox is known to its host alone, and a wrong guess erases somebody else.
 func normaliseEmail(s string) (string, bool) {
 	s = norm.NFC.String(strings.ToLower(s))
+	if bare, parsed := parseEmail(withoutScheme(s)); parsed {
+		return bare, true
+	}
+	return s, false
+}
+
+// withoutScheme takes off what a link to an address that was copied begins with.
+func withoutScheme(s string) string {
+	for strings.HasPrefix(s, "mailto:") {
+		s = strings.TrimSpace(strings.TrimPrefix(s, "mailto:"))
+	}
+	return s
+}
+
+func parseEmail(s string) (string, bool) {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || strings.ContainsAny(s, "<>") || strings.ContainsFunc(s[at:], blank) {
 		return s, false

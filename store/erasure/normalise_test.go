@@ -180,7 +180,7 @@ func drawValue(t *rapid.T) string {
 }
 
 func TestCleaningTakesWhatCannotBeSeenAndNothingElse(t *testing.T) {
-	invisibles := []string{"\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff", "\u00a0"}
+	invisibles := []string{"\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff", "\u00a0", "\u00ad", "\u034f", "\u061c", "\u180e", "\u202a", "\u202e", "\u2061", "\u2066", "\u206f", "\U000e0001", "\U000e007f"}
 	rapid.Check(t, func(t *rapid.T) {
 		seen := CleanPaste(rapid.String().Draw(t, "value"))
 		at := rapid.IntRange(0, len(seen)).Draw(t, "at")

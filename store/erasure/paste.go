@@ -21,9 +21,13 @@ func CleanPaste(s string) string {
 	return strings.TrimSpace(norm.NFC.String(s))
 }
 
+// invisible are blanks without a width, soft hyphens, joiners, and marks of
+// writing direction and of language. Selectors of a letter's form show.
 func invisible(r rune) bool {
 	switch {
-	case '\u200B' <= r && r <= '\u200F', r == '\u2060', r == '\uFEFF', r == '\u00A0':
+	case r == '\u00A0', r == '\u00AD', r == '\u034F', r == '\u061C', r == '\u180E', r == '\uFEFF',
+		'\u200B' <= r && r <= '\u200F', '\u202A' <= r && r <= '\u202E', '\u2060' <= r && r <= '\u206F',
+		'\U000E0000' <= r && r <= '\U000E007F':
 		return true
 	}
 	return false
