@@ -13,7 +13,7 @@ import (
 // steps, each safe to repeat, because two databases have no common commit.
 
 // ClaimDue claims up to limit requests whose window has passed, in one
-// commit. From then on their profiles count as absent, their suppressions
+// commit, and fewer of those that suppress much. From then on their profiles count as absent, their suppressions
 // hold, and the list of keys to destroy is fixed. It returns how many it
 // claimed.
 func (db *DB) ClaimDue(ctx context.Context, limit int) (claimed int, err error) {
@@ -73,12 +73,20 @@ func (t *tx) claim(limit int) (claims []claim, err error) {
 		c, err := scanClaim(scan)
 		claims = append(claims, c)
 		return err
-	}, `UPDATE requests SET state = 'in_progress', started_at = $1
-		WHERE state = 'pending' AND due <= $2 AND id IN (SELECT id FROM requests
-			WHERE state = 'pending' AND due <= $2 AND joined IS NULL ORDER BY due LIMIT $3)
-		RETURNING `+claimColumns, t.now.UnixMilli(), t.hb.Passed(), limit)
+	}, claimQuery, t.now.UnixMilli(), t.hb.Passed(), limit, suppressedAtOnce)
 	return claims, err
 }
+
+// suppressedAtOnce is about how many identifiers one commit suppresses at most,
+// at 10 µs each, unless one person has more.
+const suppressedAtOnce = 2000
+
+const claimQuery = `UPDATE requests SET state = 'in_progress', started_at = $1
+	WHERE state = 'pending' AND due <= $2 AND id IN (SELECT id FROM (
+		SELECT id, due, COALESCE(SUM(suppressed) OVER (ORDER BY due, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before FROM (
+			SELECT id, due, CASE WHEN suppress THEN identifiers ELSE 0 END AS suppressed FROM requests
+			WHERE state = 'pending' AND due <= $2 AND joined IS NULL ORDER BY due LIMIT $3) AS next) AS some WHERE before < $4)
+	RETURNING ` + claimColumns
 
 // claimJoined lets the requests that are joined with claimed ones follow them,
 // and returns them by the request that they are joined with.

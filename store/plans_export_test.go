@@ -31,7 +31,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"request":     `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1`,
 		"together":    `SELECT ` + requestColumns + requestTables + ` WHERE r.id = $1 OR r.joined = $1 ORDER BY r.id`,
 		"cancel":      `SELECT id FROM requests WHERE (id = $1 OR joined = $1) AND state = 'pending' AND due > $2`,
-		"due":         `SELECT id FROM requests WHERE state = 'pending' AND due <= $1 AND joined IS NULL ORDER BY due LIMIT $2`,
+		"claim":       claimQuery,
 		"keys left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at = 0 ORDER BY id LIMIT $2`,
 		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY` + fewestRows(2) + ` LIMIT $3`,
 		"work":        workQuery,
@@ -57,6 +57,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"merges":      mergesQuery,
 		"over limit":  overLimitQuery,
 		"over before": overBeforeQuery,
+		"suppress":    suppressQuery,
 		"held":        heldQuery,
 		"lookups":     lookupCountsQuery,
 	}

@@ -21,24 +21,24 @@ func (t *tx) suppress(c claim) error {
 		if err != nil {
 			return err
 		}
-		return t.suppressOne(c, key, value)
+		number, err := t.keyNumber(c.table, key)
+		if err != nil {
+			return err
+		}
+		return t.suppressOne(c, key, value, lookedUp{key: number})
 	}
 	held, err := t.held(c)
 	if err != nil {
 		return err
 	}
+	done := map[lookedUp]bool{} // several sources give the same
 	for _, h := range held {
-		mac := fingerprint(t.db.secrets.lookup, c.table, h.Key, h.Normalised)
-		var one int
-		err := t.row(`SELECT 1 FROM lookup l JOIN profiles p ON p.id = l.profile
-			WHERE l.key = $1 AND l.mac = $2 AND l.profile <> $3 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = p.id)`, h.number, mac[:], c.profile.Int64).Scan(&one)
-		if err == nil {
-			continue // shared: somebody else's calls must not be dropped
+		by := lookedUp{h.number, fingerprint(t.db.secrets.lookup, c.table, h.Key, h.Normalised)}
+		if done[by] {
+			continue
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if err := t.suppressOne(c, h.Key, h.Normalised); err != nil {
+		done[by] = true
+		if err := t.suppressOne(c, h.Key, h.Normalised, by); err != nil {
 			return err
 		}
 	}
@@ -58,19 +58,21 @@ func (t *tx) openAsked(c claim) (key, value string, err error) {
 	return key, value, nil
 }
 
-func (t *tx) suppressOne(c claim, key, normalised string) error {
+// suppressOne keeps the fingerprint of an identifier, unless it leads to somebody
+// else too: their calls must not be dropped.
+func (t *tx) suppressOne(c claim, key, normalised string, by lookedUp) error {
 	t.suppresses = nil
-	number, err := t.keyNumber(c.table, key)
-	if err != nil {
-		return err
-	}
 	mac := fingerprint(t.db.secrets.suppression, c.table, key, normalised)
-	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at,
-			expires = excluded.expires, shared_at = 0`,
-		mac[:], string(c.table), number, c.id[:], t.now.UnixMilli(), t.hb.Store+t.db.options.SuppressFor.Milliseconds())
+	_, err := t.exec(suppressQuery, mac[:], string(c.table), by.key, c.id[:], t.now.UnixMilli(),
+		t.hb.Store+t.db.options.SuppressFor.Milliseconds(), by.mac[:], c.profile.Int64)
 	return err
 }
+
+const suppressQuery = `INSERT INTO suppressions (mac, table_, key, request, created_at, expires) SELECT $1, $2, $3, $4, $5, $6
+	WHERE NOT EXISTS (SELECT 1 FROM lookup l WHERE l.key = $3 AND l.mac = $7 AND l.profile <> $8
+		AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = l.profile))
+	ON CONFLICT (mac) DO UPDATE SET request = excluded.request, created_at = excluded.created_at,
+		expires = excluded.expires, shared_at = 0`
 
 // held opens every identifier of a profile that is being claimed.
 func (t *tx) held(c claim) (held []heldIdentifier, err error) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -142,6 +143,25 @@ var requests = behaviours{
 		}
 		d.is(t, erasure.InProgress, ids[:2]...)
 		d.is(t, erasure.Pending, ids[2])
+	},
+	"a claim takes fewer of those that suppress much": func(t *testing.T, d trial) {
+		for _, user := range []string{"u1", "u2", "u3"} {
+			for kind := range 21 {
+				pairs := []string{"user_id", user}
+				for n := range 49 {
+					pairs = append(pairs, fmt.Sprint("kind_", kind), fmt.Sprint(user, "-", n))
+				}
+				Identify(t, d.DB, "shop", pairs...)
+			}
+			_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: Identifiers("user_id", user)[0], Suppress: true, Origin: erasure.API})
+			must(t, err)
+		}
+		d.clock.Advance(window)
+		for _, want := range []int{2, 1, 0} {
+			if n, err := d.ClaimDue(t.Context(), 10); err != nil || n != want {
+				t.Fatalf("%d requests are claimed, not %d, %v", n, want, err)
+			}
+		}
 	},
 	"requests are listed newest first, a page at a time": func(t *testing.T, d trial) {
 		var made []erasure.RequestID
