@@ -1,0 +1,67 @@
+package evidence
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Signer signs what a log states. It never shows its key when it is printed.
+type Signer struct {
+	signer   note.Signer
+	verifier string
+}
+
+// NewKey makes an Ed25519 key for a store's log, in the form of a note's signer
+// key.
+func NewKey(store [16]byte) (string, error) {
+	secret, _, err := note.GenerateKey(rand.Reader, origin(store))
+	return secret, err
+}
+
+// errKey never says more: the key would be a part of it.
+var errKey = errors.New("not a whole log key of this store")
+
+// NewSigner reads a key that [NewKey] made for the store.
+func NewSigner(key string, store [16]byte) (Signer, error) {
+	s, err := note.NewSigner(key)
+	if err != nil || s.Name() != origin(store) {
+		return Signer{}, errKey
+	}
+	encoded := key[strings.LastIndexByte(key, '+')+1:]
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(b) != 1+ed25519.SeedSize {
+		return Signer{}, errKey
+	}
+	public := ed25519.NewKeyFromSeed(b[1:]).Public().(ed25519.PublicKey)
+	v, err := note.NewEd25519VerifierKey(s.Name(), public)
+	return Signer{s, v}, err
+}
+
+// Origin is the first line of the checkpoints that it signs.
+func (s Signer) Origin() string { return s.signer.Name() }
+
+// VerifierKey is the public key, as `efface log key` prints it: name, hash and
+// key of a note's verifier.
+func (s Signer) VerifierKey() string { return s.verifier }
+
+// Format hides the key from every verb.
+func (s Signer) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// String says what it is and nothing of it.
+func (s Signer) String() string { return "log key (hidden)" }
+
+// ParseVerifier reads a verifier key.
+func ParseVerifier(key string) (note.Verifier, error) {
+	v, err := note.NewVerifier(strings.TrimSpace(key))
+	if err != nil || !strings.HasPrefix(v.Name(), "efface/") {
+		return nil, errors.New("give --key as efface log key printed it")
+	}
+	return v, nil
+}

@@ -1,0 +1,165 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// The exported log is a file of lines: each entry as it stands in the log or,
+// where its content has gone after its retention, its index and hash; at the
+// end the newest checkpoint.
+type (
+	droppedLine struct {
+		Hash  string `json:"hash"`
+		Index int64  `json:"index"`
+	}
+	checkpointLine struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+)
+
+// maxLine bounds what a line of a log may have. An entry of an erasure names
+// the keys destroyed, some 40 bytes for each.
+const maxLine = 64 << 20
+
+// DroppedLine is the line of an entry whose content has gone.
+func DroppedLine(index int64, hash [32]byte) []byte {
+	b, _ := json.Marshal(droppedLine{base64.StdEncoding.EncodeToString(hash[:]), index}) // cannot fail
+	return append(b, '\n')
+}
+
+// CheckpointLine is the last line.
+func CheckpointLine(signed string) []byte {
+	b, _ := json.Marshal(checkpointLine{signed})
+	return append(b, '\n')
+}
+
+// LogSummary is what a verified log holds.
+type LogSummary struct {
+	Checkpoint
+	Dropped int64 // entries of which only the hash is left
+}
+
+// VerifyLog reads an exported log to its end and checks that its lines, in
+// their order, are the log that its checkpoint signs.
+func VerifyLog(file io.Reader, v note.Verifier) (s LogSummary, err error) {
+	lines := bufio.NewReaderSize(file, 1<<20)
+	var tree frontier
+	for {
+		line, err := readLine(lines)
+		if err != nil {
+			return s, fmt.Errorf("after entry %d: %w", tree.size-1, err)
+		}
+		if bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
+			return s.end(line, lines, &tree, v)
+		}
+		hash, dropped, err := lineHash(line, tree.size)
+		if err != nil {
+			return s, fmt.Errorf("entry %d: %w", tree.size, err)
+		}
+		if dropped {
+			s.Dropped++
+		}
+		tree.add(hash)
+	}
+}
+
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line = bytes.Clone(line)
+		for errors.Is(err, bufio.ErrBufferFull) && len(line) < maxLine {
+			var more []byte
+			more, err = r.ReadSlice('\n')
+			line = append(line, more...)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file ends without a checkpoint")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return line[:len(line)-1], nil
+}
+
+// lineHash gives the leaf hash of the entry that must have an index.
+func lineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error) {
+	if bytes.HasPrefix(line, []byte(`{"hash":`)) {
+		var d droppedLine
+		if err := readCanonical(line, &d); err != nil {
+			return hash, true, err
+		}
+		if d.Index != index {
+			return hash, true, fmt.Errorf("entry %d stands in its place", d.Index)
+		}
+		hash, err = readHash(d.Hash)
+		return hash, true, err
+	}
+	e, err := readEntry(line)
+	if err != nil {
+		return hash, false, err
+	}
+	if e.Index != index {
+		return hash, false, fmt.Errorf("entry %d stands in its place", e.Index)
+	}
+	return tlog.RecordHash(line), false, nil
+}
+
+// end checks the last line against what was read.
+func (s LogSummary) end(line []byte, rest *bufio.Reader, tree *frontier, v note.Verifier) (LogSummary, error) {
+	var l checkpointLine
+	if err := readCanonical(line, &l); err != nil {
+		return s, fmt.Errorf("the last line: %w", err)
+	}
+	var err error
+	if s.Checkpoint, err = OpenCheckpoint(l.Checkpoint, v); err != nil {
+		return s, err
+	}
+	if _, err := rest.ReadByte(); !errors.Is(err, io.EOF) {
+		return s, errors.New("lines follow the checkpoint")
+	}
+	if s.Size != tree.size {
+		return s, fmt.Errorf("the checkpoint signs %d entries, and the file has %d", s.Size, tree.size)
+	}
+	if s.Root != tree.root() {
+		return s, errors.New("the entries are not those that the checkpoint signs")
+	}
+	return s, nil
+}
+
+// frontier grows a tree of which it keeps the right edge only.
+type frontier struct {
+	size  int64
+	roots []tlog.Hash // of the complete subtrees, the largest first
+}
+
+func (f *frontier) add(leaf tlog.Hash) {
+	f.roots = append(f.roots, leaf)
+	for n := f.size; n&1 == 1; n >>= 1 {
+		last := len(f.roots) - 1
+		f.roots[last-1] = tlog.NodeHash(f.roots[last-1], f.roots[last])
+		f.roots = f.roots[:last]
+	}
+	f.size++
+}
+
+func (f *frontier) root() tlog.Hash {
+	if f.size == 0 {
+		h, _ := tlog.TreeHash(0, nil)
+		return h
+	}
+	h := f.roots[len(f.roots)-1]
+	for i := len(f.roots) - 2; i >= 0; i-- {
+		h = tlog.NodeHash(f.roots[i], h)
+	}
+	return h
+}
