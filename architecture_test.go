@@ -18,15 +18,16 @@ var allowed = []struct {
 	pkg     string
 	imports []string
 }{
-	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "static"}},
+	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/evidence", "store/ingest", "static"}},
 	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/compattest", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "store/storetest"}},
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure", "store/ingest"}},
 	{"jobs", []string{"store", "store/erasure"}},
 	{"views", []string{"store/erasure", "static"}},
-	{"store", []string{"store/seal", "store/erasure", "store/ingest"}},
+	{"store", []string{"store/evidence", "store/seal", "store/erasure", "store/ingest"}},
 	{"store/storetest", []string{"store", "store/seal", "store/erasure", "store/ingest"}},
+	{"store/evidence", []string{"store/erasure"}},
 	{"store/ingest", []string{"store/erasure"}},
 	{"store/seal", []string{"store/erasure"}},
 	{"store/erasure", nil},
@@ -37,7 +38,7 @@ var allowed = []struct {
 var forTests = []string{"handlers/compat/compattest", "store/storetest"}
 
 // withoutSQLOrHTTP are the packages of pure rules.
-var withoutSQLOrHTTP = []string{"store/erasure", "store/ingest"}
+var withoutSQLOrHTTP = []string{"store/erasure", "store/evidence", "store/ingest"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for pkg, imports := range programImports(t) {

@@ -75,6 +75,9 @@ func (r *Runner) round(ctx context.Context) time.Duration {
 	if busy {
 		return 250 * time.Millisecond
 	}
+	if err := r.db.CheckpointDue(ctx); err != nil {
+		r.log.Error("the log was not signed, which is tried again", "error", err)
+	}
 	w, err := r.db.Work(ctx)
 	if err != nil {
 		r.log.Error("reading what is due", "error", err)
@@ -153,14 +156,19 @@ func (r *Runner) destroy(ctx context.Context) (done int, busy bool, err error) {
 // delete deletes rows of many. Where that fails, it is tried with one request,
 // so that one cannot hold up the others.
 func (r *Runner) delete(ctx context.Context) (more bool, err error) {
-	_, more, err = r.db.DeleteRows(ctx, budget)
+	completed, more, err := r.db.DeleteRows(ctx, budget)
 	if err != nil {
 		r.log.Error("rows were not deleted, trying one request at a time", "error", err)
-		_, more, err = r.db.DeleteRows(ctx, store.OneRequest)
+		completed, more, err = r.db.DeleteRows(ctx, store.OneRequest)
 	}
 	if err != nil {
 		r.log.Error("rows were not deleted", "error", err)
 		return true, r.failed(ctx, store.Deleting, "Its rows could not be deleted; the server's log says why.", err)
+	}
+	if completed > 0 {
+		if _, err := r.db.Checkpoint(ctx); err != nil {
+			r.log.Error("the log was not signed, which is tried again", "error", err)
+		}
 	}
 	return more, nil
 }

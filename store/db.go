@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/evidence"
 	"github.com/efface/efface/store/seal"
 )
 
@@ -26,6 +27,7 @@ const (
 	databaseFile = "efface.db"
 	keyringFile  = "keyring.db"
 	masterFile   = "master.key"
+	logKeyFile   = "log.key"
 	lockFile     = "efface.lock"
 )
 
@@ -36,6 +38,8 @@ const (
 	DefaultKeyLimit      = 100
 	DefaultKeepCancelled = 30 * 24 * time.Hour
 	DefaultKeepLog       = 1096 * 24 * time.Hour // 36 months
+	// DefaultKeepKeyringCopies is how long backups of the keyring are kept.
+	DefaultKeepKeyringCopies = 7 * 24 * time.Hour
 )
 
 // Options say where a store is and how it behaves.
@@ -43,6 +47,7 @@ type Options struct {
 	Dir       string
 	MasterKey string        // "" is master.key in Dir
 	Keyring   string        // "" is keyring.db in Dir
+	LogKey    string        // that signs checkpoints and receipts; "" is log.key in Dir
 	Clock     erasure.Clock // nil is the machine's
 	// CancelWindow is for how long a request made through this DB may be
 	// cancelled; zero is [DefaultCancelWindow].
@@ -52,6 +57,11 @@ type Options struct {
 	// KeyLimit is how many identifiers of one key a profile may have; zero is
 	// [DefaultKeyLimit].
 	KeyLimit int
+	// KeepKeyringCopies is how long copies of the keyring are kept elsewhere,
+	// which receipts say; zero is [DefaultKeepKeyringCopies].
+	KeepKeyringCopies time.Duration
+	// Program is the name and version that receipts give.
+	Program string
 	// Serve is set by the one server of a directory: it takes the lock and
 	// brings an older store up to date.
 	Serve bool
@@ -67,6 +77,9 @@ func (o *Options) fill() {
 	if o.Keyring == "" {
 		o.Keyring = filepath.Join(o.Dir, keyringFile)
 	}
+	if o.LogKey == "" {
+		o.LogKey = filepath.Join(o.Dir, logKeyFile)
+	}
 	if o.Clock == nil {
 		o.Clock = SystemClock{}
 	}
@@ -78,6 +91,9 @@ func (o *Options) fill() {
 	}
 	if o.KeyLimit == 0 {
 		o.KeyLimit = DefaultKeyLimit
+	}
+	if o.KeepKeyringCopies == 0 {
+		o.KeepKeyringCopies = DefaultKeepKeyringCopies
 	}
 	if o.CommitLimit == 0 {
 		o.CommitLimit = 512
@@ -99,6 +115,7 @@ type DB struct {
 	keyring *seal.Keyring
 	keys    *seal.Pool // made ahead
 	secrets secrets
+	signer  evidence.Signer
 
 	region regionCache
 	names  names
@@ -161,7 +178,10 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	db.keys = db.keyring.NewPool(keysAhead, func() time.Duration { return db.options.Clock.Now().Boottime })
-	if err := db.loadSecrets(ctx); err != nil || !db.options.Serve {
+	if err := db.loadSecrets(ctx); err != nil {
+		return err
+	}
+	if err := db.loadLogKey(ctx); err != nil || !db.options.Serve {
 		return err
 	}
 	return db.endBrokenSpools(ctx)

@@ -282,10 +282,10 @@ func (t *tx) complete(r request) error {
 		m.destroyed = true
 		t.logMove(m)
 		return err
-	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, last_error = '', profile = NULL, waiting = NULL
-		WHERE (id = $3 OR joined = $3) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
+	}, `UPDATE requests SET state = 'completed', finished_at = $1, finished = $2, program = $3, last_error = '', profile = NULL, waiting = NULL
+		WHERE (id = $4 OR joined = $4) AND state IN ('in_progress', 'failed') AND keys_destroyed_at > 0
 		RETURNING `+moveColumns,
-		t.now.UnixMilli(), t.hb.Store, r.ID[:])
+		t.now.UnixMilli(), t.hb.Store, t.db.options.Program, r.ID[:])
 	if err != nil {
 		return err
 	}

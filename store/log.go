@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -58,6 +60,13 @@ func (t *tx) writeEntries() error {
 		if err := t.insertEntries(chunk); err != nil {
 			return fmt.Errorf("writing the log: %w", err)
 		}
+	}
+	leaves := make([]tlog.Hash, len(rows))
+	for i := range rows {
+		leaves[i] = rows[i].hash
+	}
+	if err := t.growTree(next, leaves); err != nil {
+		return fmt.Errorf("growing the log's tree: %w", err)
 	}
 	return t.writeCounts()
 }

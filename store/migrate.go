@@ -83,6 +83,9 @@ func (db *DB) migrateTo(ctx context.Context, n int, file string) error {
 	if _, err := conn.ExecContext(ctx, `INSERT INTO schema_version (n) VALUES ($1)`, n); err != nil {
 		return err
 	}
+	if n == treeMigration {
+		return db.growOlderTree(ctx)
+	}
 	return db.writeStoreRow(ctx, n)
 }
 

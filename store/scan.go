@@ -44,6 +44,21 @@ func null16[T ~[16]byte](id *T) any {
 	return b[:]
 }
 
+// scan32 scans a hash of 32 bytes.
+func scan32[T ~[32]byte](dest *T) *scanned32[T] { return &scanned32[T]{dest: dest} }
+
+type scanned32[T ~[32]byte] struct{ dest *T }
+
+// Scan implements sql.Scanner.
+func (s *scanned32[T]) Scan(src any) error {
+	b, ok := src.([]byte)
+	if !ok || len(b) != 32 {
+		return fmt.Errorf("a hash of 32 bytes was expected, not %T of %d", src, len(b))
+	}
+	*s.dest = T([32]byte(b))
+	return nil
+}
+
 // scanTime scans wall-clock milliseconds, 0 being the zero time.
 func scanTime(dest *time.Time) *scannedTime { return &scannedTime{dest} }
 

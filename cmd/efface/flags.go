@@ -94,15 +94,16 @@ func (l *keyLimit) UnmarshalText(text []byte) error {
 
 // defaults are named by the flags that have them.
 var defaults = kong.Vars{
-	"listen":         "127.0.0.1:8080",
-	"cancel_window":  span{store.DefaultCancelWindow}.String(),
-	"suppress_for":   span{store.DefaultSuppressFor}.String(),
-	"key_limit":      strconv.Itoa(store.DefaultKeyLimit),
-	"keep_cancelled": span{store.DefaultKeepCancelled}.String(),
-	"keep_log":       span{store.DefaultKeepLog}.String(),
-	"at_once":        strconv.Itoa(handlers.DefaultAtOncePerKey),
-	"clevertap":      strconv.Itoa(handlers.DefaultCleverTapConcurrency),
-	"scopes":         strings.Join(words(erasure.Scopes), ", "),
+	"listen":              "127.0.0.1:8080",
+	"cancel_window":       span{store.DefaultCancelWindow}.String(),
+	"suppress_for":        span{store.DefaultSuppressFor}.String(),
+	"key_limit":           strconv.Itoa(store.DefaultKeyLimit),
+	"keep_cancelled":      span{store.DefaultKeepCancelled}.String(),
+	"keep_keyring_copies": span{store.DefaultKeepKeyringCopies}.String(),
+	"keep_log":            span{store.DefaultKeepLog}.String(),
+	"at_once":             strconv.Itoa(handlers.DefaultAtOncePerKey),
+	"clevertap":           strconv.Itoa(handlers.DefaultCleverTapConcurrency),
+	"scopes":              strings.Join(words(erasure.Scopes), ", "),
 }
 
 // variable names the environment variable of a flag.

@@ -34,6 +34,8 @@ type cli struct {
 	Import   importCommand   `cmd:"" help:"Import people from a CSV file or from Segment-spec calls, one a line."`
 	Operator operatorCommand `cmd:"" help:"Manage the accounts of the privacy staff."`
 	Key      keyCommand      `cmd:"" help:"Manage API keys."`
+	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
+	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`
 	Demo     demoCommand     `cmd:"" help:"Fill a demo store with made people and serve it."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
@@ -43,6 +45,7 @@ type storeFlags struct {
 	Data      string `help:"Directory of the store." default:"./data" placeholder:"DIR"`
 	MasterKey string `help:"Master key file; master.key in the directory unless given." placeholder:"FILE"`
 	Keyring   string `help:"Keyring file; keyring.db in the directory unless given." placeholder:"FILE"`
+	LogKey    string `help:"File of the key that signs the deletion log; log.key in the directory unless given." placeholder:"FILE"`
 
 	keyLimit keyLimit // of the commands that have the flag
 }

@@ -28,13 +28,14 @@ type serveCommand struct {
 	PhoneRegion  string    `help:"Country for phone numbers without one; fixed in the store at first use." placeholder:"CC"`
 	TimeZone     string    `help:"Time zone of the times on pages." default:"UTC" placeholder:"NAME"`
 
-	Suppress      bool     `help:"Whether the console and Efface's own API ask, where nothing else is chosen, that a person is not collected again." default:"false"`
-	SuppressFor   span     `help:"How long a suppression lasts." default:"${suppress_for}" placeholder:"DURATION"`
-	KeyLimit      keyLimit `help:"How many identifiers of one key a profile may have." default:"${key_limit}" placeholder:"N"`
-	KeepCancelled span     `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
-	KeepLog       span     `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`
-	RatePerKey    float64  `help:"Requests a second that one API key may make; 0 is any number." default:"0" placeholder:"N"`
-	AtOncePerKey  int      `help:"Requests of one API key that are answered at once." default:"${at_once}" placeholder:"N"`
+	Suppress          bool     `help:"Whether the console and Efface's own API ask, where nothing else is chosen, that a person is not collected again." default:"false"`
+	SuppressFor       span     `help:"How long a suppression lasts." default:"${suppress_for}" placeholder:"DURATION"`
+	KeyLimit          keyLimit `help:"How many identifiers of one key a profile may have." default:"${key_limit}" placeholder:"N"`
+	KeepCancelled     span     `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
+	KeepKeyringCopies span     `help:"How long backups of the keyring are kept; receipts say until when." default:"${keep_keyring_copies}" placeholder:"DURATION"`
+	KeepLog           span     `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`
+	RatePerKey        float64  `help:"Requests a second that one API key may make; 0 is any number." default:"0" placeholder:"N"`
+	AtOncePerKey      int      `help:"Requests of one API key that are answered at once." default:"${at_once}" placeholder:"N"`
 
 	CleverTapConcurrency int `name:"clevertap-concurrency" help:"Requests of CleverTap's API that an account may have at once; 0 is any number." default:"${clevertap}" placeholder:"N"`
 }
@@ -116,7 +117,7 @@ func (c *serveCommand) settle(ctx context.Context, p program, db *store.DB, addr
 		return err
 	}
 	o := db.Options()
-	for flag, path := range map[*string]string{&c.Data: o.Dir, &c.MasterKey: o.MasterKey, &c.Keyring: o.Keyring} {
+	for flag, path := range map[*string]string{&c.Data: o.Dir, &c.MasterKey: o.MasterKey, &c.Keyring: o.Keyring, &c.LogKey: o.LogKey} {
 		if *flag, err = filepath.Abs(path); err != nil {
 			return err
 		}
@@ -132,6 +133,7 @@ func (c *serveCommand) options(log *slog.Logger) store.Options {
 	c.storeFlags.keyLimit = c.KeyLimit
 	o := c.storeFlags.options()
 	o.CancelWindow, o.SuppressFor, o.Serve, o.Logger = c.CancelWindow.Duration, c.SuppressFor.Duration, true, log
+	o.KeepKeyringCopies = c.KeepKeyringCopies.Duration
 	return o
 }
 

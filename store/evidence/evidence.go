@@ -9,14 +9,19 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// origin is the first line of a store's checkpoints, and the name of its key.
-func origin(store [16]byte) string { return fmt.Sprintf("efface/%x", store) }
+// Origin is the first line of a store's checkpoints, and the name of its key.
+func Origin(store [16]byte) string { return fmt.Sprintf("efface/%x", store) }
+
+// Time writes a time as log entries and receipts have it: RFC 3339, UTC, in
+// milliseconds.
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // errForm is that of bytes which are not in the form that is written. One thing
 // has one form only, so that no byte of a file can change unnoticed.

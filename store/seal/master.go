@@ -31,15 +31,15 @@ const masterVersion = 1
 
 const masterPrefix = "efface-master-key-1:"
 
-// masterFileLimit is far above the length of a master key file.
-const masterFileLimit = 1 << 10
+// secretFileLimit is far above the length of a key file.
+const secretFileLimit = 1 << 10
 
 // CreateMaster makes a master key and writes it to a new file at path that
 // only its owner can read. A file that is there stays as it is.
 func CreateMaster(path string) (Master, error) {
 	key := make([]byte, 32)
 	rand.Read(key)
-	err := writeNew(path, []byte(masterPrefix+base64.StdEncoding.EncodeToString(key)+"\n"))
+	err := CreateSecret(path, masterPrefix+base64.StdEncoding.EncodeToString(key)+"\n")
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return Master{}, saying(err, "There is a file at %s already; a master key is never written over one.", path)
@@ -52,7 +52,7 @@ func CreateMaster(path string) (Master, error) {
 // LoadMaster reads the master key at path. Where there is none the error is
 // also [fs.ErrNotExist]; each other one says what to do too.
 func LoadMaster(path string) (Master, error) {
-	text, err := readMaster(path)
+	text, err := ReadSecret(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Master{}, saying(err, "There is no master key at %s; put it back there, or say where it is.", path)
@@ -71,7 +71,13 @@ func LoadMaster(path string) (Master, error) {
 	return newMaster(key)
 }
 
-func readMaster(path string) (string, error) {
+// CreateSecret writes a small secret to a new file that only its owner can
+// read. The error is [fs.ErrExist] where there is a file already.
+func CreateSecret(path, text string) error { return writeNew(path, []byte(text)) }
+
+// ReadSecret reads a file that [CreateSecret] wrote. Where others can read it
+// the error's sentence says so.
+func ReadSecret(path string) (string, error) {
 	i, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -83,7 +89,7 @@ func readMaster(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := io.ReadAll(io.LimitReader(f, masterFileLimit))
+	b, err := io.ReadAll(io.LimitReader(f, secretFileLimit))
 	return string(b), errors.Join(err, f.Close())
 }
 

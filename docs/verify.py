@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Checks Efface's receipts and exported logs as docs/evidence.md describes them.
+
+    python3 verify.py receipt FILE... --key VKEY
+    python3 verify.py log FILE... --key VKEY
+
+Needs Python 3.8 and openssl 1.1.1, or newer, and nothing of Efface. Exit code 0: every file holds.
+"""
+import base64, hashlib, json, os, re, subprocess, sys, tempfile
+
+
+class Refused(Exception):
+    pass
+
+
+def check(holds, why):
+    if not holds:
+        raise Refused(why)
+
+
+def unbase64(text, size=None):
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Refused("it is not in the form that Efface writes")
+    check(base64.b64encode(raw).decode() == text and size in (None, len(raw)), "it is not in the form that Efface writes")
+    return raw
+
+
+def canonical(raw, members=None):
+    """Reads JSON that must stand in its one canonical form, RFC 8785."""
+    def refuse(_):
+        raise ValueError
+    try:
+        value = json.loads(raw.decode(), parse_float=refuse, parse_constant=refuse)
+        again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        raise Refused("it is not in the form that Efface writes")
+    check(again == raw and isinstance(value, dict) and members in (None, set(value)), "it is not in the form that Efface writes")
+    return value
+
+
+class Key:
+    """A verifier key: NAME+HASH+BASE64, the last being a byte 1 and an Ed25519 public key."""
+    def __init__(self, text):
+        try:
+            self.name, hash_, encoded = text.strip().split("+", 2)
+        except ValueError:
+            raise Refused("give --key as efface log key printed it")
+        raw = unbase64(encoded, 33)
+        self.hash = hashlib.sha256(self.name.encode() + b"\n" + raw).digest()[:4]
+        check(raw[0] == 1 and self.hash.hex() == hash_ and self.name.startswith("efface/"), "give --key as efface log key printed it")
+        self.der = bytes.fromhex("302a300506032b6570032100") + raw[1:]
+
+    def verify(self, message, signature, what):
+        raw = unbase64(signature, 68)
+        check(raw[:4] == self.hash, what + " is not signed by the key " + self.name)
+        with tempfile.TemporaryDirectory() as tmp:
+            args = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin"]
+            for flag, content in (("-inkey", self.der), ("-in", message), ("-sigfile", raw[4:])):
+                path = os.path.join(tmp, flag)
+                with open(path, "wb") as f:
+                    f.write(content)
+                args += [flag, path]
+            done = subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        check(done.returncode == 0, what + " is not signed by the key " + self.name)
+
+
+def checkpoint(note, key):
+    """Verifies a signed note, and returns how many entries it signs and their root."""
+    m = re.fullmatch(r"([^\n]+)\n(0|[1-9][0-9]{0,17})\n([^\n]+)\n\n\u2014 ([^ \n]+) ([^\n]+)\n", note)
+    check(m and m[1] == m[4] == key.name, "the checkpoint is not in the form that Efface writes")
+    root = unbase64(m[3], 32)
+    key.verify(note[:m.end(3) + 1].encode(), m[5], "the checkpoint")
+    return int(m[2]), root
+
+
+def leaf(entry):
+    return hashlib.sha256(b"\0" + entry).digest()
+
+
+def node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def included(h, index, size, proof):
+    """Follows the audit path of RFC 9162, 2.1.3.2, from a leaf to the root."""
+    n, last = index, size - 1
+    for p in proof:
+        check(last > 0, "the proof is too long")
+        if n & 1 or n == last:
+            h = node(p, h)
+            while not n & 1 and n:
+                n, last = n >> 1, last >> 1
+        else:
+            h = node(h, p)
+        n, last = n >> 1, last >> 1
+    check(last == 0, "the proof is too short")
+    return h
+
+
+def receipt(path, key):
+    with open(path, "rb") as f:
+        m = re.fullmatch(rb'\{"receipt":(\{.*\}),"signature":"([A-Za-z0-9+/=]+)"\}\n', f.read(), re.DOTALL)
+    check(m, "it is not in the form that Efface writes")
+    key.verify(m[1] + b"\n", m[2].decode(), "the receipt")
+    r = canonical(m[1])
+    check(r["v"] == 1 and r["entry"]["v"] == 1, "it is of a newer version")
+    entry, request = r["entry"], r["request"]
+    size, root = checkpoint(r["checkpoint"], key)
+    check(type(entry["index"]) is int and 0 <= entry["index"] < size, "its entry is not among the %d that the checkpoint signs" % size)
+    raw = json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    path_ = [unbase64(p, 32) for p in r["proof"]]
+    check(included(leaf(raw), entry["index"], size, path_) == root, "the proof does not lead from entry %d to the checkpoint" % entry["index"])
+    counts = {name: r["counts"][name] for name in ("identifiers", "records")}
+    for what, same in (("kind", (entry["kind"], entry["to"]) == ("request.completed", "completed")), ("id", entry["request"] == request["id"]),
+                       ("batch", entry.get("batch") == request.get("batch")), ("origin", entry["origin"] == request["origin"]),
+                       ("reference", entry.get("reference") == request.get("reference")),
+                       ("completed_at", entry["time"] == request["completed_at"]), ("counts", entry["counts"] == counts)):
+        check(same, "the receipt and its log entry do not agree in " + what)
+    return "request %s was completed at %s" % (request["id"], request["completed_at"])
+
+
+def log(path, key):
+    roots, size, dropped = [], 0, 0  # the roots of the complete subtrees, the largest first
+    with open(path, "rb") as f:
+        for line in f:
+            check(line.endswith(b"\n"), "after entry %d: the line is cut off" % (size - 1))
+            line = line[:-1]
+            if line.startswith(b'{"checkpoint":'):
+                break
+            if line.startswith(b'{"hash":'):
+                entry = canonical(line, {"hash", "index"})
+                h, dropped = unbase64(entry["hash"], 32), dropped + 1
+            else:
+                entry = canonical(line)
+                h = leaf(line)
+            index = entry.get("index")
+            check(type(index) is int and index == size, "entry %d: another one stands in its place" % size)
+            roots.append(h)
+            n, size = size, size + 1
+            while n & 1:
+                roots[-2:] = [node(roots[-2], roots[-1])]
+                n >>= 1
+        else:
+            raise Refused("the file ends without a checkpoint")
+        check(not f.read(1), "lines follow the checkpoint")
+    signed, root = checkpoint(canonical(line, {"checkpoint"})["checkpoint"], key)
+    check(signed == size, "the checkpoint signs %d entries, and the file has %d" % (signed, size))
+    h = roots.pop() if roots else hashlib.sha256(b"").digest()
+    while roots:
+        h = node(roots.pop(), h)
+    check(h == root, "the entries are not those that the checkpoint signs")
+    return "%d entries, of %d only the hash is left" % (size, dropped)
+
+
+def main(args):
+    if len(args) < 4 or args[0] not in ("receipt", "log") or args[-2] != "--key":
+        sys.exit(__doc__)
+    failed = False
+    key = Key(args[-1])
+    for path in args[1:-2]:
+        try:
+            print("%s: holds: %s" % (path, {"receipt": receipt, "log": log}[args[0]](path, key)))
+        except (Refused, OSError, KeyError, TypeError, AttributeError) as e:
+            failed = True
+            print("%s: does not hold: %s" % (path, e if isinstance(e, (Refused, OSError)) else "a member is missing or of another kind"))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Refused as e:
+        sys.exit(str(e))

@@ -1,0 +1,29 @@
+-- The Merkle tree over log_hashes, which are its leaves (RFC 6962). A node's
+-- number is its place among all hashes, as golang.org/x/mod/sumdb/tlog stores
+-- them; this table has those above the leaves.
+CREATE TABLE log_nodes (
+    n    INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL
+);
+CREATE TRIGGER log_nodes_kept BEFORE DELETE ON log_nodes
+BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
+CREATE TRIGGER log_nodes_fixed BEFORE UPDATE ON log_nodes
+BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
+
+-- Signed statements of how the log stood: its size, when by the store's time,
+-- and the signed note.
+CREATE TABLE checkpoints (
+    size   INTEGER PRIMARY KEY,
+    made   INTEGER NOT NULL,
+    signed TEXT    NOT NULL
+);
+CREATE TRIGGER checkpoints_kept BEFORE DELETE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
+CREATE TRIGGER checkpoints_fixed BEFORE UPDATE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'the deletion log is append-only'); END;
+
+-- The public key that verifies them; '' until the log's key is made.
+ALTER TABLE store ADD COLUMN log_key TEXT NOT NULL DEFAULT '';
+
+-- The program that carried an erasure out, for its receipt.
+ALTER TABLE requests ADD COLUMN program TEXT NOT NULL DEFAULT '';
