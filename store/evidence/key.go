@@ -35,8 +35,8 @@ func NewSigner(key string) (Signer, error) {
 	if err != nil {
 		return Signer{}, errKey
 	}
-	encoded := key[strings.LastIndexByte(key, '+')+1:]
-	b, err := base64.StdEncoding.DecodeString(encoded)
+	parts := strings.SplitN(key, "+", 5) // PRIVATE+KEY+NAME+HASH+BASE64
+	b, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
 	if err != nil || len(b) != 1+ed25519.SeedSize {
 		return Signer{}, errKey
 	}
