@@ -213,6 +213,7 @@ func TestRealAnswersFitTheirSchemas(t *testing.T) {
 		{"POST", "/api/v1/deletions", "", `{"key":"e-mail","value":"ann@example.com"}`},
 		{"POST", "/api/v1/deletions", "", strings.Repeat(" ", 1<<20+1)},
 		{"GET", "/api/v1/deletions/{id}", "", ""},
+		{"GET", "/api/v1/deletions/{id}/receipt", "", ""},
 		{"POST", "/api/v1/deletions/{id}/cancel", "", `{"x":1}`},
 		{"POST", "/api/v1/deletions/{id}/cancel", "", ""},
 		{"POST", "/api/v1/deletions/{id}/cancel", "", ""},
