@@ -24,6 +24,13 @@ const (
 type Result struct {
 	Outcome Outcome
 	Err     error
+	Without
+}
+
+// Without says why not every identifier of a call that is stored was kept.
+type Without struct {
+	Suppressed bool // some may not be collected
+	OverLimit  bool // their profile has as many of their keys as it may
 }
 
 // Ingest stores calls in their order, in one commit. A refused call does not
@@ -44,16 +51,17 @@ func (db *DB) Ingest(ctx context.Context, calls []ingest.Call) ([]Result, error)
 		results = make([]Result, len(calls))
 		for i := range calls {
 			if refused[i] != nil {
-				results[i] = Result{Refused, refused[i]}
+				results[i] = Result{Outcome: Refused, Err: refused[i]}
 				continue
 			}
+			t.back.without = Without{}
 			o, err := t.ingestParts(prepared[i])
 			if erasure.CodeOf(err) != "" && t.err == nil {
 				o = Refused
 			} else if err != nil {
 				return err
 			}
-			results[i] = Result{o, err}
+			results[i] = Result{o, err, t.back.without}
 		}
 		return t.writeReturns()
 	})

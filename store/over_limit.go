@@ -31,6 +31,7 @@ func (t *tx) withinLimit(r *resolution, arrived []arrival) error {
 				}
 			}
 			if held[id.number] >= t.db.options.KeyLimit {
+				t.back.without.OverLimit = true
 				if err := t.noteOverLimit(r.target, id.number, 1, 0); err != nil {
 					return err
 				}

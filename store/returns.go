@@ -20,7 +20,8 @@ type returns struct {
 	calls map[erasure.RequestID]erasure.Returns // and of all together, by everyRequest
 	// shared are the fingerprints that came with another profile's data, each
 	// with the number of the key that tells the two apart.
-	shared map[[16]byte]int64
+	shared  map[[16]byte]int64
+	without Without // what the call that is being stored was not given
 }
 
 // everyRequest stands in the place of a request for all of them, so that the sum
@@ -53,6 +54,7 @@ func (t *tx) dropped(left []leftOut) {
 // trimmed counts a call that is kept without its suppressed identifiers.
 func (t *tx) trimmed(left []leftOut) {
 	if len(left) > 0 {
+		t.back.without.Suppressed = true
 		t.back.count(left, func(r *erasure.Returns) { r.Trimmed++ })
 	}
 }

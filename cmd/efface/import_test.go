@@ -159,3 +159,15 @@ func TestAnImportKeepsToTheKeyLimit(t *testing.T) {
 		t.Errorf("%d identifiers are held and %d refused, %v", held, refused, err)
 	}
 }
+
+func TestImportSaysWhereAProfileHasAsManyIdentifiersAsItMay(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(file, []byte("user_id,email\n1,a@example.com\n1,b@example.com\n2,c@example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := must(t, "import", "--data", filepath.Join(t.TempDir(), "data"), "--key-limit", "1", file)
+	if !strings.HasPrefix(e.summary(), "3 added") || !strings.HasSuffix(e.summary(), "\nAdded without identifiers of which a profile has as many as --key-limit allows: 1.\n") {
+		t.Errorf("the import says %q", e.summary())
+	}
+}

@@ -45,13 +45,21 @@ type gathered struct {
 // summary counts what became of a file's lines.
 type summary struct {
 	added, seen, suppressed, refused int
+	trimmed, overLimit               int // of those added
 	took                             time.Duration
 }
 
 // String implements fmt.Stringer.
 func (s summary) String() string {
-	return fmt.Sprintf("%s added, %s seen before, %s suppressed, %s refused, in %s.", thousands(s.added), thousands(s.seen),
+	said := fmt.Sprintf("%s added, %s seen before, %s suppressed, %s refused, in %s.", thousands(s.added), thousands(s.seen),
 		thousands(s.suppressed), thousands(s.refused), s.took.Round(time.Millisecond))
+	if s.trimmed > 0 {
+		said += fmt.Sprintf("\nAdded without identifiers that are suppressed: %s.", thousands(s.trimmed))
+	}
+	if s.overLimit > 0 {
+		said += fmt.Sprintf("\nAdded without identifiers of which a profile has as many as --key-limit allows: %s.", thousands(s.overLimit))
+	}
+	return said
 }
 
 func (s summary) lines() int { return s.added + s.seen + s.suppressed + s.refused }
@@ -180,6 +188,12 @@ func (im *importer) count(line int, r store.Result) (bad *ingest.LineError) {
 	switch r.Outcome {
 	case store.Added:
 		im.summary.added++
+		if r.Without.Suppressed {
+			im.summary.trimmed++
+		}
+		if r.OverLimit {
+			im.summary.overLimit++
+		}
 	case store.Seen:
 		im.summary.seen++
 	case store.Suppressed:

@@ -53,6 +53,15 @@ func TestWhatIsSentIsFoundByEachIdentifier(t *testing.T) {
 	}
 }
 
+func TestWhoeverIsRefusedIsToldWhereAKeyStands(t *testing.T) {
+	sc := newScene(t)
+	for _, header := range [][2]string{{"Authorization", "Bearer " + sc.Key()}, {"Authorization", "Basic " + sc.Words["$OTHER"]}, {"X-Key", sc.Key()}} {
+		if res, text := sc.Send("POST", "/v1/page", `{"userId":"u-1"}`, header); res.StatusCode != 401 || !strings.Contains(text, "user name of Basic authentication, or without that header as writeKey") {
+			t.Errorf("with %s it is answered %d %s", header[0], res.StatusCode, text)
+		}
+	}
+}
+
 func TestARetryStoresNothingTwice(t *testing.T) {
 	sc := newScene(t)
 	const one = `{"type":"track","userId":"u-1","event":"Paid","messageId":"m-1"}`

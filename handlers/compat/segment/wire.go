@@ -74,6 +74,7 @@ func Refuse(w http.ResponseWriter, err error, reference string) (known bool) {
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Efface"`)
+		sentence += " Send it as the user name of Basic authentication, or without that header as writeKey in the body."
 	}
 	if !known {
 		sentence += " Reference: " + reference
