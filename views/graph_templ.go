@@ -303,7 +303,7 @@ func identityGraph(profile erasure.Profile) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</svg></div><p class=\"card-footer none\">Which source gave which identifier, and whom each leads to. <a href=\"#identifiers\">Identifiers</a> and <a href=\"#sources\">Sources</a> list the same.</p></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "</svg></div><p class=\"card-footer none\"><span class=\"graph-hidden\">This screen is too narrow for the picture.</span> Which source gave which identifier, and whom each leads to. <a href=\"#identifiers\">Identifiers</a> and <a href=\"#sources\">Sources</a> list the same.</p></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
