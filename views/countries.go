@@ -28,7 +28,13 @@ func newCountries() []country {
 	return all
 }
 
+// renamed are the countries whose names x/text has of 2017.
+var renamed = map[string]string{"MK": "North Macedonia", "SZ": "Eswatini", "TR": "Türkiye"}
+
 func countryName(code string) string {
+	if name, ok := renamed[code]; ok {
+		return name
+	}
 	region, err := language.ParseRegion(code)
 	if err != nil {
 		return code
