@@ -22,6 +22,7 @@ type heldData struct {
 	Table       erasure.Table    `json:"table"`
 	CreatedAt   time.Time        `json:"created_at"`
 	Memberships int              `json:"memberships"`
+	Groups      []uuid.UUID      `json:"group_efface_ids"` // 1,000 at most; of a group none, for members stay
 	Identifiers []dataIdentifier `json:"identifiers"`
 	Traits      []dataTraits     `json:"traits"`
 	Merges      []dataMerge      `json:"merges"`
@@ -108,6 +109,7 @@ func written(w io.Writer, b []byte) error {
 // dataHead is the file up to its first record.
 func dataHead(p erasure.Profile, traits []store.Traits) ([]byte, error) {
 	d := heldData{EffaceID: p.EffaceID, Former: append([]uuid.UUID{}, p.Former...), Table: p.Table, CreatedAt: p.CreatedAt, Memberships: p.Memberships,
+		Groups:      append([]uuid.UUID{}, p.Groups...),
 		Identifiers: []dataIdentifier{}, Traits: []dataTraits{}, Merges: []dataMerge{}}
 	for _, h := range p.Identifiers {
 		d.Identifiers = append(d.Identifiers, dataIdentifier{h.Key, h.Value, h.Source, h.Shared, h.Damaged})

@@ -42,6 +42,14 @@ func TestAGroupsProfileCountsItsMembersAndListsNone(t *testing.T) {
 	}
 	p := storetest.One(t, st.db, "user_id", storetest.PersonID(3))
 	a = b.get(profilePath(p.EffaceID)).want(http.StatusOK)
+	if a.find("main a[href='"+profilePath(g.EffaceID)+"']").Text() != g.EffaceID.String() {
+		t.Error("nothing leads to the member's group")
+	}
+	for of, holds := range map[uuid.UUID]string{p.EffaceID: `"group_efface_ids":["` + g.EffaceID.String() + `"]`, g.EffaceID: `"group_efface_ids":[]`} {
+		if file := b.get(profilePath(of) + "/data.json").want(http.StatusOK).body; !strings.Contains(file, holds) {
+			t.Errorf("the file is %s, and holds no %s", file, holds)
+		}
+	}
 	if got := a.fact("Groups"); got != "1" || a.fact("Members") != "" || strings.Contains(a.body, "acct-7") {
 		t.Errorf("the member's page says %q groups\n%s", got, a.find("main").Text())
 	}
@@ -103,7 +111,9 @@ func TestAProfileTellsWhatWasOverTheLimit(t *testing.T) {
 		st.person("user_id", "u1", "anonymous_id", fmt.Sprint("cookie-", i))
 	}
 	p := storetest.One(t, st.db, "user_id", "u1")
-	st.signedIn(erasure.Staff).get(profilePath(p.EffaceID)).says(http.StatusOK, "A profile takes 100 identifiers of a key at most").
+	b := st.signedIn(erasure.Staff)
+	b.get(deletionPath(p)).says(http.StatusOK, "A profile takes 100 identifiers of a key at most")
+	b.get(profilePath(p.EffaceID)).says(http.StatusOK, "A profile takes 100 identifiers of a key at most").
 		says(http.StatusOK, "Anonymous ID (anonymous_id): not kept 2 times, last on")
 }
 

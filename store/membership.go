@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -48,6 +50,33 @@ var countMemberships = map[erasure.Table]string{
 		(SELECT COUNT(*) FROM claimed c CROSS JOIN memberships m WHERE m.group_ = c.profile AND m.member = $1)`,
 	erasure.Group: `SELECT (SELECT COUNT(*) FROM memberships WHERE group_ = $1) -
 		(SELECT COUNT(*) FROM claimed c CROSS JOIN memberships m WHERE m.group_ = $1 AND m.member = c.profile)`,
+}
+
+const (
+	groupsShown    = 20
+	groupsExported = 1000
+)
+
+const groupsQuery = `SELECT p.efface_id FROM memberships m CROSS JOIN profiles p WHERE m.member = $1 AND p.id = m.group_
+	AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = m.group_) ORDER BY m.group_ LIMIT $2`
+
+// groups lists some of the groups that a person is a member of, the oldest
+// first. Whatever else is held of a group is read by a look at it.
+func (db *DB) groups(ctx context.Context, p profile, limit int) (groups []uuid.UUID, err error) {
+	if p.table == erasure.Group {
+		return nil, nil // who its members are is read nowhere
+	}
+	rows, err := db.reads.QueryContext(ctx, groupsQuery, p.id, limit)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var id uuid.UUID
+		err := scan(scan16(&id))
+		groups = append(groups, id)
+		return err
+	})
+	return groups, err
 }
 
 func (db *DB) memberships(ctx context.Context, p profile) (n int, err error) {

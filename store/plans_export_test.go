@@ -60,6 +60,8 @@ func HotQueries(t *testing.T) map[string]string {
 		"suppress":    suppressQuery,
 		"held":        heldQuery,
 		"lookups":     lookupCountsQuery,
+		"groups":      groupsQuery,
+		"lifted":      liftedQuery,
 	}
 	for table, query := range deleteMemberships {
 		queries["memberships of a "+string(table)] = query

@@ -110,6 +110,9 @@ func (db *DB) look(ctx context.Context, id uuid.UUID, joined bool) (l look, err 
 		return l, fmt.Errorf("counting memberships: %w", err)
 	}
 	if joined {
+		if l.summary.Groups, err = db.groups(ctx, l.profile, groupsShown); err != nil {
+			return l, fmt.Errorf("reading groups: %w", err)
+		}
 		if l.summary.Refused, err = db.refused(ctx, l.profile); err != nil {
 			return l, fmt.Errorf("reading refused merges: %w", err)
 		}

@@ -51,6 +51,9 @@ func (db *DB) ProfileData(ctx context.Context, actor erasure.Actor, id uuid.UUID
 	if d.Identifiers, err = db.openIdentifiers(ctx, l); err == nil {
 		d.Merges, err = db.openMerges(ctx, l, everyMatch)
 	}
+	if err == nil {
+		d.Groups, err = db.groups(ctx, l.profile, groupsExported)
+	}
 	if errors.Is(err, seal.ErrDestroyed) {
 		err = errNoProfile
 	}

@@ -23,7 +23,7 @@ func count(n int, noun string) string {
 
 // backupsRead is said wherever destroyed keys are promised: of a backup Efface
 // knows nothing.
-const backupsRead = "With one of the copies of the keyring in backups it can still be read, for the days that whoever runs this server keeps those."
+const backupsRead = "All keys stand in one file, the keyring. With one of the copies of the keyring in backups the data can still be read, for the days that whoever runs this server keeps those."
 
 // stampText is a time to the second with its zone, as every page shows it.
 func (p Page) stampText(t time.Time) string {

@@ -690,7 +690,7 @@ func newKey(f KeyForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = field(input{Name: "name", Label: "Name", Value: f.Name, MaxLength: 64, Problem: f.Problems.of("name"), Hint: "What uses it, such as ticket-desk. The Deletion Logs show it."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field(input{Name: "name", Label: "Name", Value: f.Name, MaxLength: 64, Problem: f.Problems.of("name"), Hint: "What uses it, such as ticket-desk. The Deletion Logs show it, and with the scope ingest profiles name it as the source of what came by the key."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -124,7 +124,7 @@ func ProfileDelete(p Page, profile erasure.Profile, f DeleteForm) templ.Componen
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = goes(profile, f.Problems.of("seen")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = goes(p, profile, f.Problems.of("seen")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

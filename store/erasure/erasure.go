@@ -56,6 +56,7 @@ type Profile struct {
 
 	// These, and of an identifier Others and More, are read where one profile is
 	// looked at by itself.
+	Groups    []uuid.UUID // User IDs of some groups that the person is a member of
 	Merges    []Merge     // the newest; all in all as many as there are former User IDs
 	Refused   []uuid.UUID // User IDs of some that merge with this one once the request that stops it is cancelled
 	OverLimit []OverLimit
