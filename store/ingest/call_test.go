@@ -201,3 +201,15 @@ func manyIDs(n int) string {
 	}
 	return strings.Join(ids, ",")
 }
+
+func TestANumberIsOneIDHoweverItIsWritten(t *testing.T) {
+	for number, want := range map[string]string{
+		`7`: "7", `7.0`: "7", `7e0`: "7", `70E-1`: "7", `"7.0"`: "7.0", `7.5`: "7.5", `0.0`: "0", `4.930123456e9`: "4930123456",
+		`9007199254740993`: "9007199254740993", `9007199254740993.0`: "9007199254740993.0", `1e999`: "1e999", `1e18`: "1e18",
+	} {
+		c, err := ParseCall([]byte(`{"type":"page","userId":` + number + `}`))
+		if err != nil || values(c) != "user_id="+want {
+			t.Errorf("%s is %s, %v", number, values(c), err)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -102,11 +104,21 @@ func textOf(v jsontext.Value) (value string, ok bool, err error) {
 		b, err := jsontext.AppendUnquote(nil, v)
 		return string(b), err == nil, err
 	case '0':
-		return string(v), true, nil
+		return numberText(string(v)), true, nil
 	case 'n':
 		return "", true, nil
 	}
 	return "", false, nil
+}
+
+// numberText is a number's text. Languages that have floating numbers alone write
+// 7 as 7.0, and one that is large with an exponent.
+func numberText(number string) string {
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !strings.ContainsAny(number, ".eE") || n != math.Trunc(n) || math.Abs(n) >= 1<<53 {
+		return number
+	}
+	return strconv.FormatInt(int64(n), 10)
 }
 
 // addContext takes the identifiers that stand in the call's context: those of
