@@ -47,11 +47,12 @@ func OpenBody(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, e
 	if head, _ := sent.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		return sent, nil
 	}
-	z, err := gzip.NewReader(bufio.NewReader(sent))
+	packed := bufio.NewReader(sent)
+	z, err := gzip.NewReader(packed)
 	if err != nil {
 		return nil, gzipError(err)
 	}
-	return &unpacked{z, limit, limit}, nil
+	return &unpacked{z, packed, limit, limit}, nil
 }
 
 // refusedAfterAll is up to which length a body that is too long is read before
@@ -74,13 +75,14 @@ func (b *sentBody) Read(p []byte) (n int, err error) {
 }
 
 type unpacked struct {
-	r           io.Reader
+	r, packed   io.Reader
 	limit, left int64 // left is below 0 once the limit is passed
 }
 
 func (u *unpacked) Read(p []byte) (n int, err error) {
 	n, err = u.r.Read(p[:min(int64(len(p)), u.left+1)])
 	if u.left -= int64(n); u.left < 0 {
+		_, _ = io.CopyN(io.Discard, u.packed, refusedAfterAll)
 		return 0, tooLarge(u.limit)
 	}
 	if err != nil && err != io.EOF {
