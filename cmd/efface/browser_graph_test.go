@@ -48,6 +48,7 @@ func TestStoryOfAGraphInABrowser(t *testing.T) {
 	b.shows(".card:has(#identifiers)", "Also leads to 2 other profiles")
 	b.holds("the picture is as wide as its box", `document.querySelector("svg.graph").getBoundingClientRect().right <= document.querySelector(".graph-box").getBoundingClientRect().right`)
 	graphIsScrolledByKeyboard(b)
+	telephoneShowsTables(b)
 	userID := b.find("user_id", "u3")
 	b.at("profile with many identifiers", http.StatusOK, http.StatusOK)
 	b.holds("what sources gave is text", `document.title.startsWith("Profile") && !document.querySelector("main script")`)
@@ -59,10 +60,20 @@ func TestStoryOfAGraphInABrowser(t *testing.T) {
 // graphIsScrolledByKeyboard scrolls the picture where it is wider than the page.
 func graphIsScrolledByKeyboard(b *tab) {
 	b.t.Helper()
-	b.look(320, "light")
+	b.look(600, "light")
 	b.eval(`(document.querySelector(".graph-box").focus(), true)`)
 	b.key(kb.ArrowRight)
 	b.until("the picture is scrolled", `document.querySelector(".graph-box").scrollLeft > 0`)
+	b.look(1280, "light")
+}
+
+// telephoneShowsTables shows the tables alone where the picture has no room, and
+// nothing that is scrolled sideways.
+func telephoneShowsTables(b *tab) {
+	b.t.Helper()
+	b.look(390, "light")
+	b.holds("the picture gives way", `document.querySelector(".graph-box").offsetParent == null && document.querySelector(".graph-hidden").offsetParent != null`)
+	b.holds("no table is wider than the page", `[...document.querySelectorAll(".table-responsive")].every(t => t.scrollWidth <= t.clientWidth)`)
 	b.look(1280, "light")
 }
 
