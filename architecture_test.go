@@ -26,7 +26,7 @@ var allowed = []struct {
 	{"jobs", []string{"store", "store/erasure"}},
 	{"views", []string{"store/erasure", "static"}},
 	{"store", []string{"store/evidence", "store/seal", "store/erasure", "store/ingest"}},
-	{"store/storetest", []string{"store", "store/seal", "store/erasure", "store/ingest"}},
+	{"store/storetest", []string{"store", "store/evidence", "store/seal", "store/erasure", "store/ingest"}},
 	{"store/evidence", []string{"store/erasure"}},
 	{"store/ingest", []string{"store/erasure"}},
 	{"store/seal", []string{"store/erasure"}},

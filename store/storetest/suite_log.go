@@ -85,6 +85,7 @@ func CheckLog(t testing.TB, dir string) []LogEntry {
 	checkRows(t, tx, replay(t, entries))
 	checkAccounts(t, tx, followAccounts(t, entries))
 	checkCounts(t, tx)
+	checkTree(t, tx)
 	return entries
 }
 
