@@ -32,7 +32,7 @@ func OpenCheckpoint(signed string, v note.Verifier) (c Checkpoint, err error) {
 	if err != nil {
 		return c, fmt.Errorf("the checkpoint is not signed by the key %s", v.Name())
 	}
-	if signed != n.Text+"\n"+signatureLine(n.Sigs[0]) {
+	if _, err := readBase64(n.Sigs[0].Base64); err != nil || signed != n.Text+"\n"+signatureLine(n.Sigs[0]) {
 		return c, fmt.Errorf("the checkpoint: %w", errForm)
 	}
 	lines := strings.Split(n.Text, "\n")

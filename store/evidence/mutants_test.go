@@ -27,6 +27,8 @@ type scene struct {
 	key      string
 	verifier note.Verifier
 	signer   evidence.Signer
+	secret   note.Signer
+	other    note.Verifier // of the store that the mutants take from
 }
 
 // newScene erases people one after the other, each signed by a checkpoint.
@@ -41,45 +43,44 @@ func newScene(t *testing.T, people int) (s scene) {
 		ids = append(ids, r.ID)
 		clock.Advance(store.DefaultCancelWindow + time.Second)
 		storetest.EraseAll(t, db)
-		if _, err := db.Checkpoint(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		_, err := db.Checkpoint(t.Context())
+		must(t, err)
 	}
 	for _, id := range ids {
 		file, err := db.Receipt(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		s.receipts = append(s.receipts, file)
 	}
 	err := db.ExportLog(t.Context(), erasure.Terminal, func(b []byte) error { s.log = append(s.log, b...); return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	s.key = db.LogKey()
 	if s.verifier, err = evidence.ParseVerifier(s.key); err != nil {
 		t.Fatal(err)
 	}
 	secret, err := os.ReadFile(filepath.Join(dir, "log.key"))
+	must(t, err)
+	s.signer, err = evidence.NewSigner(string(secret))
+	must(t, err)
+	s.secret, err = note.NewSigner(strings.TrimSpace(string(secret)))
+	must(t, err)
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.signer, err = evidence.NewSigner(string(secret)); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // python runs docs/verify.py on files, and returns which of them it refuses.
 func python(t *testing.T, kind, key string, files [][]byte) (refused []bool) {
 	t.Helper()
-	script, err := filepath.Abs("../../docs/verify.py")
-	if err != nil {
-		t.Fatal(err)
-	}
+	script, err := os.ReadFile("../../docs/verify.py")
+	must(t, err)
 	dir := t.TempDir()
 	for chunk := range slices.Chunk(files, 500) {
-		args := []string{"-I", script, kind}
+		args := []string{"-I", "-", kind}
 		for i, f := range chunk {
 			name := filepath.Join(dir, fmt.Sprint(len(refused)+i))
 			if err := os.WriteFile(name, f, 0o600); err != nil {
@@ -89,7 +90,7 @@ func python(t *testing.T, kind, key string, files [][]byte) (refused []bool) {
 		}
 		var stderr bytes.Buffer
 		c := exec.CommandContext(t.Context(), "python3", append(args, "--key", key)...)
-		c.Stderr = &stderr
+		c.Stdin, c.Stderr = bytes.NewReader(script), &stderr
 		out, err := c.Output()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		if len(lines) != len(chunk) {
@@ -129,6 +130,7 @@ type mutant struct {
 // older tree grown differently.
 func TestBothVerifiersRefuseWhateverWasChanged(t *testing.T) {
 	s, other := newScene(t, 7), newScene(t, 7)
+	s.other = other.verifier
 	for _, kind := range []struct {
 		name    string
 		holds   [][]byte
@@ -176,79 +178,117 @@ func cut(random *rand.Rand, file []byte) mutant {
 
 func receiptMutants(t *testing.T, s, other scene) (all []mutant) {
 	random := rand.New(rand.NewPCG(1, 1))
-	for range storetest.Scale(t, 5000) {
+	for i, file := range s.receipts {
+		all = append(all, s.resigned(t, file, other.receipts[i], s.receipts[(i+1)%len(s.receipts)])...)
+		all = append(all, s.respelt(t, file)...)
+	}
+	for len(all) < storetest.Scale(t, 5000) {
 		file := s.receipts[random.IntN(len(s.receipts))]
-		switch random.IntN(8) {
-		case 0:
+		if random.IntN(6) == 0 {
 			all = append(all, cut(random, file))
-		case 1:
-			all = append(all, s.resigned(t, random, file, other))
-		default:
+		} else {
 			all = append(all, flipped(random, file))
 		}
 	}
 	return append(all, mutant{"another store's key", other.receipts[0]},
 		mutant{"a byte added", append(bytes.Clone(s.receipts[0]), '\n')},
-		mutant{"a space", bytes.Replace(s.receipts[0], []byte(`,"signature"`), []byte(`, "signature"`), 1)})
+		mutant{"a space", bytes.Replace(s.receipts[0], []byte(`,"signature"`), []byte(`, "signature"`), 1)},
+		mutant{"stray bits in the signature", strayBits(s.receipts[0], `"}`)})
 }
 
 // resigned changes what a receipt says and signs it anew, as only the keeper of
 // the key can: the log holds against that too.
-func (s scene) resigned(t *testing.T, random *rand.Rand, file []byte, other scene) mutant {
+func (s scene) resigned(t *testing.T, file, foreign, another []byte) (all []mutant) {
 	t.Helper()
-	r, err := evidence.VerifyReceipt(file, s.verifier)
-	if err != nil {
-		t.Fatal(err)
+	mine, err := evidence.VerifyReceipt(file, s.verifier)
+	must(t, err)
+	theirs, err := evidence.VerifyReceipt(foreign, note.Verifier(s.other))
+	must(t, err)
+	next, err := evidence.VerifyReceipt(another, s.verifier)
+	must(t, err)
+	for how, change := range map[string]func(r *evidence.Receipt){
+		"other counts":                          func(r *evidence.Receipt) { r.Counts.Records++ },
+		"another reference":                     func(r *evidence.Receipt) { r.Request.Reference += "x" },
+		"another request":                       func(r *evidence.Receipt) { r.Request.ID = theirs.Request.ID },
+		"another time":                          func(r *evidence.Receipt) { r.Request.CompletedAt = r.Request.RequestedAt },
+		"another origin":                        func(r *evidence.Receipt) { r.Request.Origin = erasure.June },
+		"another batch":                         func(r *evidence.Receipt) { r.Request.Batch = "eb_1" },
+		"another log's entry":                   func(r *evidence.Receipt) { r.Entry = theirs.Entry },
+		"another erasure's entry":               func(r *evidence.Receipt) { r.Entry, r.Proof = next.Entry, next.Proof },
+		"another log's proof":                   func(r *evidence.Receipt) { r.Proof = theirs.Proof },
+		"a longer proof":                        func(r *evidence.Receipt) { r.Proof = append(slices.Clone(r.Proof), r.Proof[0]) },
+		"a shorter proof":                       func(r *evidence.Receipt) { r.Proof = r.Proof[1:] },
+		"another log's checkpoint":              func(r *evidence.Receipt) { r.Checkpoint = theirs.Checkpoint },
+		"an older checkpoint, before the entry": func(r *evidence.Receipt) { r.Checkpoint = s.checkpointOf(t, 2) },
+		"a checkpoint with two signatures":      func(r *evidence.Receipt) { r.Checkpoint += r.Checkpoint[strings.LastIndex(r.Checkpoint, "\u2014"):] },
+		"a checkpoint of another origin":        func(r *evidence.Receipt) { r.Checkpoint = s.renamed(t, r.Checkpoint) },
+		"another version":                       func(r *evidence.Receipt) { r.Version++ },
+	} {
+		r := mine
+		change(&r)
+		b, err := r.Sign(s.signer)
+		must(t, err)
+		all = append(all, mutant{how + ", signed anew", b})
 	}
-	same, err := evidence.VerifyReceipt(s.receipts[random.IntN(len(s.receipts)-1)], s.verifier)
-	if err != nil {
-		t.Fatal(err)
+	return all
+}
+
+// respelt says the same in other bytes, signed anew: one thing has one form.
+func (s scene) respelt(t *testing.T, file []byte) (all []mutant) {
+	t.Helper()
+	body, _, _ := strings.Cut(strings.TrimPrefix(string(file), `{"receipt":`), `,"signature":`)
+	for how, change := range map[string][2]string{
+		"a space":               {`"counts":`, `"counts": `},
+		"an escape":             {`"operator:`, `"\u006fperator:`},
+		"a member twice":        {`"counts":{`, `"counts":{"identifiers":2,"identifiers":2,`},
+		"another order":         {`"table":"user"}`, `"table":"user","a":1}`},
+		"a fraction":            {`"v":1}`, `"v":1.0}`},
+		"stray bits in a proof": {`="`, `"`},
+		"hex in upper case":     {`"nonce":"` + nonceOf(body), `"nonce":"` + strings.ToUpper(nonceOf(body))},
+	} {
+		spelt := strings.Replace(body, change[0], change[1], 1)
+		if spelt == body {
+			continue
+		}
+		signed, err := note.Sign(&note.Note{Text: spelt + "\n"}, s.secret)
+		must(t, err)
+		n, err := note.Open(signed, note.VerifierList(s.verifier))
+		must(t, err)
+		all = append(all, mutant{how + ", signed anew", fmt.Appendf(nil, `{"receipt":%s,"signature":"%s"}`+"\n", spelt, n.Sigs[0].Base64)})
 	}
-	foreign, err := evidence.VerifyReceipt(other.receipts[random.IntN(len(other.receipts))], other.verifier)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes := []struct {
-		how string
-		do  func()
-	}{
-		{"other counts", func() { r.Counts.Records++ }},
-		{"another reference", func() { r.Request.Reference += "x" }},
-		{"another request", func() { r.Request.ID = foreign.Request.ID }},
-		{"another time", func() { r.Request.CompletedAt = r.Request.RequestedAt }},
-		{"another origin", func() { r.Request.Origin = erasure.June }},
-		{"another batch", func() { r.Request.Batch = "eb_1" }},
-		{"another entry", func() { r.Entry = foreign.Entry }},
-		{"another proof", func() { r.Proof = append(slices.Clone(r.Proof), r.Proof[0]) }},
-		{"a shorter proof", func() { r.Proof = r.Proof[1:] }},
-		{"another log's checkpoint", func() { r.Checkpoint = foreign.Checkpoint }},
-		{"an older checkpoint, before the entry", func() { r.Checkpoint = s.checkpointOf(t, 2) }},
-		{"a younger tree grown differently", func() { r.Proof = foreign.Proof }},
-		{"another version", func() { r.Version++ }},
-	}
-	if !bytes.Equal(same.Entry, r.Entry) {
-		changes = append(changes, struct {
-			how string
-			do  func()
-		}{"another erasure's entry", func() { r.Entry, r.Proof = same.Entry, same.Proof }})
-	}
-	c := changes[random.IntN(len(changes))]
-	c.do()
-	b, err := r.Sign(s.signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mutant{c.how + ", signed anew", b}
+	return all
+}
+
+func nonceOf(body string) string {
+	_, rest, _ := strings.Cut(body, `"nonce":"`)
+	return rest[:32]
+}
+
+// strayBits sets a bit that base64's padding leaves unused, in the text before
+// a place.
+func strayBits(file []byte, before string) []byte {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	b := bytes.Clone(file)
+	at := bytes.LastIndex(b, []byte("="+before)) - 1
+	b[at] = alphabet[strings.IndexByte(alphabet, b[at])^1]
+	return b
 }
 
 // checkpointOf signs a tree of so many entries that are not the log's.
 func (s scene) checkpointOf(t *testing.T, size int64) string {
 	t.Helper()
 	signed, err := evidence.Checkpoint{Origin: s.signer.Origin(), Size: size}.Sign(s.signer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return signed
+}
+
+// renamed signs what a checkpoint says under another origin, with the same key.
+func (s scene) renamed(t *testing.T, signed string) string {
+	t.Helper()
+	text, _, _ := strings.Cut(signed, "\n\n")
+	b, err := note.Sign(&note.Note{Text: "efface/other" + text[strings.IndexByte(text, '\n'):] + "\n"}, s.secret)
+	must(t, err)
+	return string(b)
 }
 
 func (s scene) lines() [][]byte {
@@ -295,5 +335,23 @@ func logMutants(t *testing.T, s, other scene) (all []mutant) {
 		}
 	}
 	return append(all, mutant{"another store's key", other.log}, mutant{"a line added", append(bytes.Clone(s.log), '\n')},
+		mutant{"two checkpoints", append(bytes.Clone(s.log), lastLine(s.log)...)},
+		mutant{"stray bits in a signature", strayBits(s.log, `\n"}`)}, mutant{"stray bits in a root", strayBits(s.log, `\n\n`)},
+		mutant{"stray bits in a hash", strayBits(s.withDropped(), `","index"`)},
+		mutant{"an escape", bytes.Replace(s.log, []byte(`\n"}`), []byte(`\u000a"}`), 1)},
+		mutant{"two signatures", bytes.Replace(s.log, []byte(`\n"}`), []byte(`\n`+signatureOf(s.log)+`"}`), 1)},
+		mutant{"a space in a line", bytes.Replace(s.withDropped(), []byte(`,"index"`), []byte(`, "index"`), 1)},
+		mutant{"a fraction", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0.0}`), 1)},
+		mutant{"true for 1", bytes.Replace(s.withDropped(), []byte(`"index":1}`), []byte(`"index":true}`), 1)},
+		mutant{"a member more", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0,"x":1}`), 1)},
+		mutant{"a member twice", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0,"index":0}`), 1)},
 		mutant{"no line at all", nil}, mutant{"a checkpoint alone", evidence.CheckpointLine(s.checkpointOf(t, 0))})
+}
+
+func lastLine(log []byte) []byte { return log[bytes.LastIndexByte(log[:len(log)-1], '\n')+1:] }
+
+// signatureOf is the signature line of a log's checkpoint, as JSON has it.
+func signatureOf(log []byte) string {
+	line := string(lastLine(log))
+	return strings.TrimSuffix(line[strings.Index(line, "\u2014"):], "\"}\n")
 }
