@@ -25,9 +25,10 @@ var allowed = []struct {
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure", "store/ingest"}},
 	{"jobs", []string{"store", "store/erasure"}},
 	{"views", []string{"store/erasure", "static"}},
-	{"store", []string{"store/evidence", "store/seal", "store/erasure", "store/ingest"}},
+	{"store", []string{"store/evidence", "store/witness", "store/seal", "store/erasure", "store/ingest"}},
 	{"store/storetest", []string{"store", "store/evidence", "store/seal", "store/erasure", "store/ingest"}},
 	{"store/evidence", []string{"store/erasure"}},
+	{"store/witness", []string{"store/erasure"}},
 	{"store/ingest", []string{"store/erasure"}},
 	{"store/seal", []string{"store/erasure"}},
 	{"store/erasure", nil},
@@ -38,7 +39,7 @@ var allowed = []struct {
 var forTests = []string{"handlers/compat/compattest", "store/storetest"}
 
 // withoutSQLOrHTTP are the packages of pure rules.
-var withoutSQLOrHTTP = []string{"store/erasure", "store/evidence", "store/ingest"}
+var withoutSQLOrHTTP = []string{"store/erasure", "store/evidence", "store/witness", "store/ingest"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for pkg, imports := range programImports(t) {

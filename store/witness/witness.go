@@ -1,0 +1,280 @@
+// Package witness keeps a copy of what must not be lost with the store: the
+// entries of the deletion log and its signed heads, the open requests, and the
+// suppressions. It stands in a directory of its own, meant for another disk, as
+// files of lines. docs/architecture.md says what is in each.
+package witness
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// The files of a witness.
+const (
+	logFile          = "log.jsonl"
+	headsFile        = "heads.jsonl"
+	requestsFile     = "requests.jsonl"
+	suppressionsFile = "suppressions.jsonl"
+	keyFile          = "key"
+	lockFile         = "lock"
+)
+
+// Witness is an open witness. Several programs may have it open; one at a time
+// writes, in an [Update].
+type Witness struct {
+	dir  string
+	disk disk
+
+	writing      sync.Mutex // one [Update] at a time in this program, too
+	lock         *os.File   // the same among programs
+	log          lines
+	heads        lines
+	suppressions lines
+	requests     requests
+
+	next int64  // the index that the next entry has
+	head string // the newest, "" where there is none
+}
+
+// disk is how a witness's files are written. Tests let it fail.
+type disk struct {
+	writeAt func(f *os.File, b []byte, at int64) (int, error)
+	sync    func(f *os.File) error
+}
+
+var realDisk = disk{
+	writeAt: func(f *os.File, b []byte, at int64) (int, error) { return f.WriteAt(b, at) },
+	sync:    func(f *os.File) error { return unix.Fdatasync(int(f.Fd())) },
+}
+
+var errForm = errors.New("it is not in the form that Efface writes")
+
+// Damaged says which line of a witness is damaged.
+type Damaged struct {
+	Path string
+	Line int // counted from 1 on
+	Err  error
+}
+
+func (e *Damaged) Error() string { return fmt.Sprintf("line %d of %s: %v", e.Line, e.Path, e.Err) }
+
+// Unwrap gives what is wrong.
+func (e *Damaged) Unwrap() error { return e.Err }
+
+// damaged counts the lines up to a place.
+func damaged(path string, at int64, err error) error {
+	f, openErr := os.Open(path)
+	if openErr != nil {
+		return errors.Join(err, openErr)
+	}
+	line := 1
+	countErr := eachLine(f, 0, at, func([]byte, int64) error { line++; return nil })
+	return errors.Join(&Damaged{path, line, err}, countErr, f.Close())
+}
+
+// There reports whether there is a whole witness in a directory: its key is
+// made last.
+func There(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, keyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Make makes an empty witness unless there is one, with a key that wrapped makes.
+func Make(dir string, wrapped func() []byte) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := openLock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if there, err := There(dir); there || err != nil { // another program made it first
+		return err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{logFile, headsFile, requestsFile, suppressionsFile, keyFile + ".new"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // half-made
+			return err
+		}
+		f, err := create(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if name == keyFile+".new" {
+			_, err = f.WriteString(base64.StdEncoding.EncodeToString(wrapped()) + "\n")
+		}
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	key := filepath.Join(dir, keyFile)
+	return errors.Join(os.Rename(key+".new", key), syncDir(dir))
+}
+
+// ReadKey reads the wrapped key.
+func ReadKey(dir string) ([]byte, error) {
+	path := filepath.Join(dir, keyFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, damaged(path, 0, errForm)
+	}
+	return b, nil
+}
+
+// Open opens the witness in a directory; fs.ErrNotExist where a file of it is
+// missing, and [Damaged] where one is.
+func Open(dir string) (*Witness, error) {
+	w := &Witness{dir: dir, disk: realDisk}
+	w.log.path, w.heads.path = filepath.Join(dir, logFile), filepath.Join(dir, headsFile)
+	w.suppressions.path, w.requests.path = filepath.Join(dir, suppressionsFile), filepath.Join(dir, requestsFile)
+	var err error
+	if w.lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, err
+	}
+	if err := w.Update(func(*Update) error { return nil }); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// openLock opens the lock's file and takes the lock, which ends with it.
+func openLock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f, unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		err := unix.Flock(int(f.Fd()), how)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// Close closes the files.
+func (w *Witness) Close() error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	var errs []error
+	for _, l := range w.files() {
+		if l.f != nil {
+			errs = append(errs, l.f.Close())
+		}
+	}
+	return errors.Join(append(errs, w.lock.Close())...)
+}
+
+func (w *Witness) files() []*lines {
+	return []*lines{&w.log, &w.requests.lines, &w.heads, &w.suppressions}
+}
+
+// Entries gives fn the log's lines from an entry on, good until it returns. It
+// may run beside an [Update].
+func (w *Witness) Entries(from int64, fn func(index int64, line []byte) error) (err error) {
+	f, err := os.Open(w.log.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size, err := lastLineEnd(f, info.Size())
+	if err != nil {
+		return err
+	}
+	at, err := search(f, size, from, entryIndex)
+	if err != nil {
+		return err
+	}
+	index := from
+	return eachLine(f, at, size, func(line []byte, at int64) error {
+		if err := fn(index, line); err != nil {
+			return damaged(w.log.path, at, err)
+		}
+		index++
+		return nil
+	})
+}
+
+// Requests gives fn every open request. It may run beside an [Update].
+func (w *Witness) Requests(fn func(Request) error) error {
+	return w.eachOf(w.requests.path, func(line []byte) error {
+		if line[0] == ' ' || line[len(line)-1] == ' ' {
+			return nil
+		}
+		q, err := readRequest(line)
+		if err != nil {
+			return err
+		}
+		return fn(q)
+	})
+}
+
+// Suppressions gives fn every suppression; a later one of the same fingerprint
+// takes the place of an earlier one. It may run beside an [Update].
+func (w *Witness) Suppressions(fn func(Suppression) error) error {
+	return w.eachOf(w.suppressions.path, func(line []byte) error {
+		var s Suppression
+		if err := json.Unmarshal(line, &s); err != nil {
+			return errForm
+		}
+		return fn(s)
+	})
+}
+
+func (w *Witness) eachOf(path string, fn func(line []byte) error) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return eachLine(f, 0, info.Size(), func(line []byte, at int64) error {
+		err := errForm
+		if len(line) > 0 {
+			err = fn(line)
+		}
+		if err != nil {
+			return damaged(path, at, err)
+		}
+		return nil
+	})
+}
+
+// Device is the disk that the witness stands on.
+func (w *Witness) Device() (uint64, error) {
+	var s unix.Stat_t
+	err := unix.Stat(w.dir, &s)
+	return s.Dev, err
+}
