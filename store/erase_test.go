@@ -23,7 +23,7 @@ var personal = []string{"profiles", "fragments", "identifiers", "traits", "recor
 	"merges", "refused_merges", "over_limit"}
 
 // tellPerson stores a person with traits and records from two sources.
-func tellPerson(t *testing.T, db *store.DB, user string, records int) {
+func tellPerson(t testing.TB, db *store.DB, user string, records int) {
 	t.Helper()
 	var calls []ingest.Call
 	for i := range records {
@@ -44,7 +44,7 @@ type onDisk struct {
 	clock *storetest.Clock
 }
 
-func openOnDisk(t *testing.T) onDisk {
+func openOnDisk(t testing.TB) onDisk {
 	t.Helper()
 	d := onDisk{dir: filepath.Join(t.TempDir(), "data"), clock: storetest.NewClock()}
 	return d.again(t)
@@ -52,7 +52,7 @@ func openOnDisk(t *testing.T) onDisk {
 
 // again opens the store anew. The DB before is left as a crash leaves it:
 // nothing of it is closed or written before.
-func (d onDisk) again(t *testing.T) onDisk {
+func (d onDisk) again(t testing.TB) onDisk {
 	t.Helper()
 	d.DB = storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock))
 	return d
@@ -158,7 +158,7 @@ func checkErased(t *testing.T, d onDisk, ids ...erasure.RequestID) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // erased tells of a person, erases them and returns the request.
-func (d onDisk) erased(t *testing.T, user string) erasure.RequestID {
+func (d onDisk) erased(t testing.TB, user string) erasure.RequestID {
 	t.Helper()
 	tellPerson(t, d.DB, user, 5)
 	r, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{
