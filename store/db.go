@@ -65,6 +65,9 @@ type Options struct {
 	// Serve is set by the one server of a directory: it takes the lock and
 	// brings an older store up to date.
 	Serve bool
+	// Alone is set to change the master key: no other program may have the
+	// store open meanwhile.
+	Alone bool
 	// CommitLimit is how many writes share a commit at most; zero is 512.
 	CommitLimit int
 	Logger      *slog.Logger
@@ -108,6 +111,7 @@ type DB struct {
 	options Options
 	log     *slog.Logger
 	lock    *os.File
+	held    *os.File // the master key, which nobody changes meanwhile
 	id      [16]byte // the store's
 
 	reads   *reads
@@ -193,12 +197,23 @@ const keysAhead = 2048
 
 // A key file is made with a new store only: beside an old one its absence is
 // a mistake that a new key would hide.
-func (db *DB) loadMaster(database string) (seal.Master, error) {
-	_, err := os.Stat(database)
-	if errors.Is(err, fs.ErrNotExist) {
+func (db *DB) loadMaster(database string) (m seal.Master, err error) {
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(db.options.MasterKey); errors.Is(err, fs.ErrNotExist) {
-			return seal.CreateMaster(db.options.MasterKey)
+			if _, err := seal.CreateMaster(db.options.MasterKey); err != nil {
+				return m, err
+			}
 		}
+	}
+	if db.held, err = seal.HoldMaster(db.options.MasterKey, db.options.Alone); err != nil {
+		return m, err
+	}
+	next, past, err := seal.MasterChanging(db.options.MasterKey)
+	if err == nil && (next || past) {
+		db.log.Warn("the change of the master key was broken off: stop the server and run efface key rotate-master again, to end it")
+	}
+	if err != nil {
+		return m, err
 	}
 	return seal.LoadMaster(db.options.MasterKey)
 }
@@ -269,8 +284,10 @@ func (db *DB) Close() error {
 	if db.keyring != nil {
 		errs = append(errs, db.keyring.Close())
 	}
-	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
+	for _, f := range []*os.File{db.held, db.lock} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -168,3 +168,30 @@ func TestMadePeopleAreKeptApart(t *testing.T) {
 		t.Errorf("%d e-mail addresses are shared", shared)
 	}
 }
+
+func TestTheMasterKeyIsChangedWhileNothingElseRuns(t *testing.T) {
+	t.Parallel()
+	data := newStore(t)
+	efface(t, "", "key", "rotate-master", "--data", filepath.Join(data, "none")).refused(t, "There is no store in")
+	must(t, "import", "--data", data, people(t, 50))
+	server := serve(t, 1, "serve", "--data", data, "--listen", "127.0.0.1:0")
+	efface(t, "", "key", "rotate-master", "--data", data).refused(t, "stop the server and any other command first")
+	server.stop(t)
+	for range 2 {
+		if e := must(t, "key", "rotate-master", "--data", data); !strings.Contains(e.stderr, "The master key is changed") {
+			t.Errorf("the change says %q", e.stderr)
+		}
+	}
+	if code := serve(t, 1, "serve", "--data", data, "--listen", "127.0.0.1:0").stop(t); code != 0 {
+		t.Errorf("the next server ended with %d", code)
+	}
+	changes := 0
+	for _, e := range storetest.CheckLog(t, data) {
+		if e.Kind == "master.rotated" && e.Actor == "terminal" {
+			changes++
+		}
+	}
+	if changes != 2 {
+		t.Errorf("%d changes are logged", changes)
+	}
+}

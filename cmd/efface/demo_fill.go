@@ -92,7 +92,7 @@ func fillFrom(ctx context.Context, p program, db *store.DB, name, source string,
 	if err != nil {
 		return err
 	}
-	im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, 0, counted)}
+	im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, 0, &counted.n, "lines")}
 	s, err := im.run(ctx, calls)
 	im.progress.clear()
 	if err == nil && s.refused > 0 {

@@ -45,7 +45,7 @@ func (c *importCommand) Run(ctx context.Context, p program) error {
 		if err := p.fixRegion(ctx, db, c.PhoneRegion); err != nil {
 			return err
 		}
-		im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, size, counted)}
+		im := importer{db: db, stderr: p.stderr, progress: newProgress(p.stderr, size, &counted.n, "lines")}
 		im.columns, _ = calls.(*ingest.CSVReader)
 		s, err := im.run(ctx, calls)
 		im.progress.clear()

@@ -44,7 +44,7 @@ func BenchmarkImport(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		im := importer{db: db, stderr: io.Discard, progress: newProgress(io.Discard, 0, nil)}
+		im := importer{db: db, stderr: io.Discard, progress: newProgress(io.Discard, 0, nil, "lines")}
 		s, err := im.run(b.Context(), calls)
 		b.StopTimer()
 		if err != nil || s.added != lines {

@@ -15,6 +15,8 @@ type keyCommand struct {
 	Create createKey `cmd:"" help:"Make an API key and print it, alone, on stdout."`
 	List   listKeys  `cmd:"" help:"List the API keys."`
 	Revoke revokeKey `cmd:"" help:"End a key at once."`
+
+	RotateMaster rotateMaster `cmd:"" help:"Make a new master key, wrap every key by it, and remove the old one."`
 }
 
 type createKey struct {

@@ -15,8 +15,9 @@ import (
 // draws nothing.
 type progress struct {
 	w     io.Writer // nil where it is no terminal
-	size  int64     // of the file; 0 where it is not known
-	read  *countingReader
+	size  int64     // of all; 0 where it is not known
+	done  *atomic.Int64
+	unit  string // of what is counted
 	shown time.Time
 }
 
@@ -25,11 +26,11 @@ const (
 	barWidth  = 30
 )
 
-func newProgress(w io.Writer, size int64, read *countingReader) *progress {
+func newProgress(w io.Writer, size int64, done *atomic.Int64, unit string) *progress {
 	if !isTerminal(w) {
 		w = nil
 	}
-	return &progress{w: w, size: size, read: read}
+	return &progress{w: w, size: size, done: done, unit: unit}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -41,18 +42,18 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
-func (p *progress) show(lines int) {
+func (p *progress) show(n int) {
 	if p.w == nil || time.Since(p.shown) < drawEvery {
 		return
 	}
 	p.shown = time.Now()
 	if p.size == 0 {
-		fmt.Fprintf(p.w, "\r%s lines", thousands(lines))
+		fmt.Fprintf(p.w, "\r%s %s", thousands(n), p.unit)
 		return
 	}
-	done := min(1, float64(p.read.n.Load())/float64(p.size))
+	done := min(1, float64(p.done.Load())/float64(p.size))
 	bar := strings.Repeat("#", int(done*barWidth))
-	fmt.Fprintf(p.w, "\r[%-*s] %3.0f %%  %s lines", barWidth, bar, 100*done, thousands(lines))
+	fmt.Fprintf(p.w, "\r[%-*s] %3.0f %%  %s %s", barWidth, bar, 100*done, thousands(n), p.unit)
 }
 
 // clear makes room for another line.

@@ -33,7 +33,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Serve the console and the APIs, and carry out what is due."`
 	Import   importCommand   `cmd:"" help:"Import people from a CSV file or from Segment-spec calls, one a line."`
 	Operator operatorCommand `cmd:"" help:"Manage the accounts of the privacy staff."`
-	Key      keyCommand      `cmd:"" help:"Manage API keys."`
+	Key      keyCommand      `cmd:"" help:"Manage API keys, and change the master key."`
 	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
 	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`
 	Demo     demoCommand     `cmd:"" help:"Fill a demo store with made people and serve it."`
@@ -48,6 +48,7 @@ type storeFlags struct {
 	LogKey    string `help:"File of the key that signs the deletion log; log.key in the directory unless given." placeholder:"FILE"`
 
 	keyLimit keyLimit // of the commands that have the flag
+	alone    bool     // set by the command that changes the master key
 }
 
 // misuse is what is wrong with the command line itself, told before anything

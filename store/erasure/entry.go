@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,6 +51,7 @@ const (
 	// suppressed, and of how many.
 	SuppressionsChecked Kind = "suppression.checked"
 	SuppressionLifted   Kind = "suppression.lifted"
+	MasterRotated       Kind = "master.rotated" // every key is wrapped by another master key
 )
 
 // Entry is one line of the deletion log. In the clear it holds only random
@@ -74,6 +76,19 @@ type Entry struct {
 	// FromRole and ToRole are an operator's, in the members from and to.
 	FromRole, ToRole Role
 	Reason           LiftReason // why a suppression was lifted
+	// FromMaster and ToMaster are versions of the master key, in from and to.
+	FromMaster, ToMaster MasterVersion
+}
+
+// MasterVersion is the version of a master key, from 1 to 255; 0 is none.
+type MasterVersion byte
+
+// String is empty where there is none.
+func (v MasterVersion) String() string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(v))
 }
 
 // Counts are numbers of things found or erased, in the order of [wireEntry].
@@ -135,7 +150,7 @@ func (e *Entry) Canonical() ([]byte, error) {
 	w := wireEntry{
 		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind,
-		From: cmp.Or(string(e.From), string(e.FromRole)), To: cmp.Or(string(e.To), string(e.ToRole)),
+		From: cmp.Or(string(e.From), string(e.FromRole), e.FromMaster.String()), To: cmp.Or(string(e.To), string(e.ToRole), e.ToMaster.String()),
 		Origin: e.Origin, Reason: e.Reason, Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,
 	}
 	if e.Request != nil {

@@ -97,7 +97,7 @@ func openFiles(t *testing.T) (contents [][]byte) {
 
 func testMaster(t testing.TB) Master {
 	t.Helper()
-	m, err := newMaster(make([]byte, keySize))
+	m, err := newMaster(firstVersion, make([]byte, keySize))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestSavepointKeepsItsJournalInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
-		if hit, err := overwrite(tx.Stmt(k.update), key.Ref); err != nil || !hit {
+		if hit, err := overwrite(tx.Stmt(k.update), key.Ref, destroyedRow(key.Ref.ID)); err != nil || !hit {
 			t.Fatal(hit, err)
 		}
 	}

@@ -72,7 +72,7 @@ func (k *Keyring) destroyAt(ctx context.Context, refs []Ref) (strayed []Ref, err
 		err := k.commit(ctx, func(tx *sql.Tx) error {
 			update := tx.Stmt(k.update)
 			for _, ref := range batch {
-				hit, err := overwrite(update, ref)
+				hit, err := overwrite(update, ref, destroyedRow(ref.ID))
 				if err != nil {
 					return err
 				}
@@ -91,8 +91,7 @@ func (k *Keyring) destroyAt(ctx context.Context, refs []Ref) (strayed []Ref, err
 
 // overwrite binds the whole new row: || in SQL would make it a text, which
 // ends at its first zero byte when it is compared.
-func overwrite(update *sql.Stmt, ref Ref) (hit bool, err error) {
-	r := destroyedRow(ref.ID)
+func overwrite(update *sql.Stmt, ref Ref, r row) (hit bool, err error) {
 	res, err := update.Exec(r[:], ref.Row, ref.ID[:])
 	if err != nil {
 		return false, err

@@ -122,7 +122,7 @@ func TestMACIsSafeForConcurrentUse(t *testing.T) {
 
 func TestSecretsNeverShowWhenPrinted(t *testing.T) {
 	raw := bytes.Repeat([]byte("SECR"), 8)
-	m, err := newMaster(raw)
+	m, err := newMaster(firstVersion, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

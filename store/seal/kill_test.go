@@ -46,7 +46,7 @@ type event struct {
 }
 
 func openChild(dir string) (*Keyring, error) {
-	m, err := newMaster(make([]byte, keySize))
+	m, err := newMaster(firstVersion, make([]byte, keySize))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func undone(ctx context.Context, k *Keyring, keys []Key) error {
 		if _, err := tx.Stmt(k.insert).Exec(r[:]); err != nil {
 			return err
 		}
-		if _, err := overwrite(tx.Stmt(k.update), key.Ref); err != nil {
+		if _, err := overwrite(tx.Stmt(k.update), key.Ref, destroyedRow(key.Ref.ID)); err != nil {
 			return err
 		}
 	}

@@ -29,10 +29,17 @@ func destroyedRow(id [idSize]byte) (r row) {
 func newRow(m Master, storeID [16]byte) (r row, key []byte) {
 	key = make([]byte, keySize)
 	rand.Read(key)
-	rand.Read(r[:idSize])
+	var id [idSize]byte
+	rand.Read(id[:])
+	return wrap(m, storeID, id, key), key
+}
+
+// wrap makes the row that holds a key wrapped.
+func wrap(m Master, storeID [16]byte, id [idSize]byte, key []byte) (r row) {
+	copy(r[:], id[:])
 	r[idSize] = m.secret.version
 	copy(r[idSize+1:], m.secret.aead.Seal(nil, nil, key, wrapAD(storeID, &r)))
-	return r, key
+	return r
 }
 
 // unwrap opens the key in a row.
@@ -40,10 +47,11 @@ func (r *row) unwrap(m Master, storeID [16]byte) ([]byte, error) {
 	if r.destroyed() {
 		return nil, ErrDestroyed
 	}
-	if r[idSize] != m.secret.version {
+	s := m.of(r[idSize])
+	if s == nil {
 		return nil, ErrMaster
 	}
-	key, err := m.secret.aead.Open(nil, nil, r[idSize+1:], wrapAD(storeID, r))
+	key, err := s.aead.Open(nil, nil, r[idSize+1:], wrapAD(storeID, r))
 	if err != nil {
 		return nil, ErrMaster
 	}
