@@ -185,7 +185,10 @@ func (db *DB) open(ctx context.Context) error {
 	if err := db.loadSecrets(ctx); err != nil {
 		return err
 	}
-	if err := db.loadLogKey(ctx); err != nil || !db.options.Serve {
+	if err := db.loadLogKey(ctx); err != nil {
+		return err
+	}
+	if err := db.finishRestore(ctx); err != nil || !db.options.Serve {
 		return err
 	}
 	return db.endBrokenSpools(ctx)

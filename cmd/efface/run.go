@@ -34,6 +34,7 @@ type cli struct {
 	Import   importCommand   `cmd:"" help:"Import people from a CSV file or from Segment-spec calls, one a line."`
 	Operator operatorCommand `cmd:"" help:"Manage the accounts of the privacy staff."`
 	Key      keyCommand      `cmd:"" help:"Manage API keys, and change the master key."`
+	Backup   backupCommand   `cmd:"" help:"Copy the store while it is served, the keyring apart."`
 	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
 	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`
 	Demo     demoCommand     `cmd:"" help:"Fill a demo store with made people and serve it."`

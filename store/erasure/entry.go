@@ -35,6 +35,8 @@ const (
 	ProfileExported  Kind = "profile.exported" // all that is held was taken out
 	ProfileMerged    Kind = "profile.merged"
 	LogsExported     Kind = "logs.exported"
+	BackupMade       Kind = "backup.made"
+	StoreRestored    Kind = "store.restored" // a backup was put in place
 	SignedIn         Kind = "operator.signed_in"
 	SignedOut        Kind = "operator.signed_out"    // on every device
 	SessionEnded     Kind = "operator.session_ended" // one of their own

@@ -27,3 +27,7 @@ ALTER TABLE store ADD COLUMN log_key TEXT NOT NULL DEFAULT '';
 
 -- The program that carried an erasure out, for its receipt.
 ALTER TABLE requests ADD COLUMN program TEXT NOT NULL DEFAULT '';
+
+-- 1 in a backup: its look-ups are left out, and found anew by the server that
+-- opens it.
+ALTER TABLE store ADD COLUMN backup INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,155 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/evidence"
+	"github.com/efface/efface/store/storetest"
+)
+
+// backup makes a backup of a store with its keyring, and returns where.
+func (d onDisk) backup(t *testing.T) (dir, keyring string, m store.Manifest) {
+	t.Helper()
+	dir, keyring = filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "keyring.db")
+	m, err := d.Backup(t.Context(), erasure.Terminal, dir, keyring)
+	must(t, err)
+	return dir, keyring, m
+}
+
+// putInPlace makes a store of a backup, with a keyring.
+func (d onDisk) putInPlace(t *testing.T, backup, keyring string) onDisk {
+	t.Helper()
+	d.restore(t, backup, keyring)
+	d.DB = storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock), func(o *store.Options) { o.Serve = true })
+	return d
+}
+
+func (d *onDisk) restore(t *testing.T, backup, keyring string) {
+	t.Helper()
+	from := d.dir
+	d.dir = filepath.Join(t.TempDir(), "restored")
+	must(t, os.Mkdir(d.dir, 0o700))
+	for name, source := range map[string]string{"efface.db": filepath.Join(backup, "efface.db"), "keyring.db": keyring,
+		"master.key": filepath.Join(from, "master.key"), "log.key": filepath.Join(from, "log.key")} {
+		b, err := os.ReadFile(source)
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(d.dir, name), b, 0o600))
+	}
+}
+
+func (d onDisk) finds(t *testing.T, user string) bool {
+	t.Helper()
+	found, err := d.Find(t.Context(), storetest.Identifiers("user_id", user)[0])
+	must(t, err)
+	byEmail, err := d.Find(t.Context(), storetest.Identifiers("email", user+"@example.com")[0])
+	must(t, err)
+	if len(found) != len(byEmail) {
+		t.Errorf("%s is found by one identifier and not by the other", user)
+	}
+	return len(found) == 1
+}
+
+func TestABackupCannotBeSearchedAndCanBePutInPlace(t *testing.T) {
+	d := openOnDisk(t)
+	for _, user := range []string{"u1", "u2", "u3"} {
+		tellPerson(t, d.DB, user, 4)
+	}
+	storetest.Join(t, d.DB, "u1", "g1")
+	storetest.Identify(t, d.DB, "web", "anonymous_id", "a1", "email", "u1@example.com")
+	d.erased(t, "gone")
+	pending := storetest.Requested(t, d.DB, "user_id", "u2")
+	d.clock.Advance(23 * time.Hour)
+
+	backup, keyring, m := d.backup(t)
+	copied, err := os.ReadFile(filepath.Join(backup, "efface.db"))
+	must(t, err)
+	source, restored := storetest.Raw(t, d.dir), storetest.Raw(t, backup)
+	rows, err := source.Query(`SELECT mac FROM lookup`)
+	must(t, err)
+	for rows.Next() {
+		var mac []byte
+		must(t, rows.Scan(&mac))
+		if bytes.Contains(copied, mac) {
+			t.Errorf("the look-up fingerprint %x is in the backup", mac)
+		}
+	}
+	must(t, rows.Err())
+	var problem string
+	if must(t, restored.QueryRow(`PRAGMA integrity_check`).Scan(&problem)); problem != "ok" {
+		t.Errorf("the copy: %s", problem)
+	}
+	must(t, restored.Close())
+	v, err := evidence.ParseVerifier(d.LogKey())
+	must(t, err)
+	if c, err := evidence.OpenCheckpoint(m.Checkpoint, v); err != nil || c.Size < m.Entries {
+		t.Errorf("the manifest's checkpoint signs %d of %d entries, %v", c.Size, m.Entries, err)
+	}
+
+	after := d.putInPlace(t, backup, keyring)
+	tables := []string{"lookup", "profiles", "fragments", "identifiers", "traits", "records", "messages", "memberships", "sqlite_sequence", "sqlite_stat1"}
+	was, is := storetest.Dump(t, source, tables...), storetest.Dump(t, storetest.Raw(t, after.dir), tables...)
+	if !slices.Equal(was, is) {
+		t.Errorf("the store put in place has %d rows and not %d:\n%q\n%q", len(is), len(was), is, was)
+	}
+	storetest.CheckLog(t, after.dir)
+	for user, want := range map[string]bool{"u1": true, "u2": true, "u3": true, "gone": false} {
+		if after.finds(t, user) != want {
+			t.Errorf("%s is found: %v", user, !want)
+		}
+	}
+	r, err := after.Request(t.Context(), pending.ID)
+	must(t, err)
+	if r.Remaining < store.DefaultCancelWindow-time.Minute {
+		t.Errorf("what was pending may be cancelled for another %s", r.Remaining)
+	}
+}
+
+func TestWhoWasErasedAfterABackupIsNotBackWithIt(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	tellPerson(t, d.DB, "u2", 4)
+	backup, _, _ := d.backup(t)
+	storetest.Requested(t, d.DB, "user_id", "u1")
+	d.clock.Advance(store.DefaultCancelWindow)
+	storetest.EraseAll(t, d.DB)
+	after := d.putInPlace(t, backup, filepath.Join(d.dir, "keyring.db"))
+	if after.finds(t, "u1") {
+		t.Error("somebody erased after the backup is found again")
+	}
+	if !after.finds(t, "u2") {
+		t.Error("somebody who was not erased is lost")
+	}
+}
+
+func TestABackupIsNotUsedBeforeItIsReady(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	backup, keyring, _ := d.backup(t)
+	d.restore(t, backup, keyring)
+	_, err := store.Open(t.Context(), store.Options{Dir: d.dir, Clock: d.clock})
+	if erasure.CodeOf(err) != erasure.CodeConflict {
+		t.Errorf("a command beside the server opens a backup: %v", err)
+	}
+}
+
+func TestABackupIsWrittenOverNothing(t *testing.T) {
+	d := openOnDisk(t)
+	dir, keyring, _ := d.backup(t)
+	for what, to := range map[string][2]string{
+		"a backup":           {dir, ""},
+		"a keyring's copy":   {filepath.Join(t.TempDir(), "new"), keyring},
+		"the store's own":    {d.dir, ""},
+		"the keyring itself": {filepath.Join(t.TempDir(), "new"), filepath.Join(d.dir, "keyring.db")},
+	} {
+		if _, err := d.Backup(t.Context(), erasure.Terminal, to[0], to[1]); erasure.CodeOf(err) != erasure.CodeConflict {
+			t.Errorf("%s is written over: %v", what, err)
+		}
+	}
+}
