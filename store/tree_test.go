@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"database/sql"
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,20 +23,30 @@ func TestAnOlderLogGetsItsTree(t *testing.T) {
 	}
 	must(t, second(d.Checkpoint(t.Context())))
 	raw := storetest.Raw(t, d.dir)
-	for _, statement := range []string{
-		`DROP TABLE log_nodes`, `DROP TABLE checkpoints`, `ALTER TABLE store DROP COLUMN log_key`, `ALTER TABLE requests DROP COLUMN program`,
-		`DELETE FROM schema_version WHERE n >= 11`,
-	} {
-		if _, err := raw.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
+	undoTree(t, raw)
 	must(t, raw.Close())
 	d.DB = storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock), func(o *store.Options) { o.Serve = true })
 	storetest.CheckLog(t, d.dir)
 	d.erased(t, "u4")
 	must(t, second(d.Checkpoint(t.Context())))
 	storetest.CheckLog(t, d.dir)
+}
+
+var added = regexp.MustCompile(`(?m)^(?:CREATE (TABLE) (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
+
+// undoTree makes a store one of before the tree's migration.
+func undoTree(t *testing.T, raw *sql.DB) {
+	t.Helper()
+	script, err := os.ReadFile("migrations/0011_tree.sql")
+	must(t, err)
+	for _, m := range added.FindAllStringSubmatch(string(script), -1) {
+		statement := `DROP TABLE ` + m[2]
+		if m[1] == "" {
+			statement = `ALTER TABLE ` + m[3] + ` DROP COLUMN ` + m[4]
+		}
+		must(t, second(raw.Exec(statement)))
+	}
+	must(t, second(raw.Exec(`DELETE FROM schema_version WHERE n >= 11`)))
 }
 
 // With another key nothing that was signed before could be verified, so that no
