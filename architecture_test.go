@@ -18,7 +18,7 @@ var allowed = []struct {
 	pkg     string
 	imports []string
 }{
-	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/evidence", "store/ingest", "static"}},
+	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/evidence", "store/ingest", "store/scan", "static"}},
 	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/compattest", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "store/storetest"}},
@@ -32,6 +32,7 @@ var allowed = []struct {
 	{"store/ingest", []string{"store/erasure"}},
 	{"store/seal", []string{"store/erasure"}},
 	{"store/erasure", nil},
+	{"store/scan", nil},
 	{"static", nil},
 }
 

@@ -213,7 +213,7 @@ func (s *scene) browse(held, called []somebody) {
 // signIn makes an account and signs in, with a mistake.
 func (s *scene) signIn() *visitor {
 	s.t.Helper()
-	email := fmt.Sprintf("staff%d@example.net", len(s.planted.exact.by))
+	email := fmt.Sprintf("staff%d@example.net", len(s.planted.names))
 	s.command(staffPassword+"\n", "operator", "create", "--email", email, "--role", "admin", "--password-stdin")
 	staff := newVisitor(s.t, s.base, "")
 	want(s.t, 401, "a wrong password")(staff.form("/login", "email", email, "password", s.plant("wrong password ")))

@@ -37,6 +37,7 @@ type cli struct {
 	Backup   backupCommand   `cmd:"" help:"Copy the store while it is served, the keyring apart."`
 	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
 	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`
+	Scan     scanCommand     `cmd:"" help:"Search every byte of the store for the identifiers on standard input, one a line."`
 	Demo     demoCommand     `cmd:"" help:"Fill a demo store with made people and serve it."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
