@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -19,6 +20,9 @@ func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := s.db.Beat(r.Context()); err != nil {
 		visitOf(r).failure = err
+		if errors.Is(err, store.ErrWitness) {
+			return say(w, http.StatusServiceUnavailable, "the witness cannot be written, reference "+visitOf(r).reference+"\n")
+		}
 		return say(w, http.StatusServiceUnavailable, "the store cannot be read and written, reference "+visitOf(r).reference+"\n")
 	}
 	return say(w, http.StatusOK, readiness(s.db.Status()))

@@ -79,10 +79,14 @@ type checkpoint struct {
 	signed string
 }
 
+// newestCheckpoint reads the newest one, and returns once the witness has it.
 func (db *DB) newestCheckpoint(ctx context.Context) (c checkpoint, err error) {
 	err = db.reads.QueryRowContext(ctx, checkpointQuery).Scan(&c.size, &c.made, &c.signed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return checkpoint{}, nil
+	}
+	if err == nil && c.size > db.witness.signed.Load() {
+		err = db.publish(ctx, c) // in a commit that the witness does not have yet, or of another program
 	}
 	return c, err
 }
@@ -130,8 +134,14 @@ func (db *DB) checkpointOf(ctx context.Context, entries int64) (checkpoint, erro
 	if c.signed, err = (evidence.Checkpoint{Origin: db.signer.Origin(), Size: c.size, Root: root}).Sign(db.signer); err != nil {
 		return c, fmt.Errorf("signing a checkpoint: %w", err)
 	}
-	return c, db.write(ctx, func(t *tx) error {
+	return c, db.publish(ctx, c)
+}
+
+// publish keeps a checkpoint, and returns once the witness has it too.
+func (db *DB) publish(ctx context.Context, c checkpoint) error {
+	return db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO checkpoints (size, made, signed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, c.size, t.hb.Store, c.signed)
+		t.heads = append(t.heads, c)
 		return err
 	})
 }

@@ -28,6 +28,7 @@ const (
 	keyringFile  = "keyring.db"
 	masterFile   = "master.key"
 	logKeyFile   = "log.key"
+	witnessDir   = "witness"
 	lockFile     = "efface.lock"
 )
 
@@ -48,6 +49,8 @@ type Options struct {
 	MasterKey string        // "" is master.key in Dir
 	Keyring   string        // "" is keyring.db in Dir
 	LogKey    string        // that signs checkpoints and receipts; "" is log.key in Dir
+	Witness   string        // directory of what must not be lost with the store; "" is witness in Dir
+	NoWitness bool          // keep none: for measuring what it costs
 	Clock     erasure.Clock // nil is the machine's
 	// CancelWindow is for how long a request made through this DB may be
 	// cancelled; zero is [DefaultCancelWindow].
@@ -82,6 +85,9 @@ func (o *Options) fill() {
 	}
 	if o.LogKey == "" {
 		o.LogKey = filepath.Join(o.Dir, logKeyFile)
+	}
+	if o.Witness == "" {
+		o.Witness = filepath.Join(o.Dir, witnessDir)
 	}
 	if o.Clock == nil {
 		o.Clock = SystemClock{}
@@ -120,6 +126,7 @@ type DB struct {
 	keys    *seal.Pool // made ahead
 	secrets secrets
 	signer  evidence.Signer
+	witness witnessing
 
 	region regionCache
 	names  names
@@ -186,6 +193,9 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	if err := db.loadLogKey(ctx); err != nil {
+		return err
+	}
+	if err := db.openWitness(ctx); err != nil {
 		return err
 	}
 	if err := db.finishRestore(ctx); err != nil || !db.options.Serve {
@@ -286,6 +296,9 @@ func (db *DB) Close() error {
 	}
 	if db.keyring != nil {
 		errs = append(errs, db.keyring.Close())
+	}
+	if db.witness.Witness != nil {
+		errs = append(errs, db.witness.Close())
 	}
 	for _, f := range []*os.File{db.held, db.lock} {
 		if f != nil {

@@ -15,6 +15,9 @@ func (db *DB) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, ErrWitness) {
+		return erasure.Errorf(erasure.CodeInvalid, "Efface cannot write to its witness in %s; make room on its disk or give its user the right to, and start again.", db.options.Witness)
+	}
 	if isOverQuota(err) {
 		return erasure.Errorf(erasure.CodeInvalid,
 			"The disk that holds %s has no more room for this user; make room on it and start again.", db.options.Dir)

@@ -22,7 +22,14 @@ func TestIdempotencyKeysAndCallsAreKeptAsDigestsOnly(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files, error %v", len(files), err)
 	}
-	for _, f := range files {
+	kept, err := filepath.Glob(filepath.Join(dir, "witness", "*"))
+	if err != nil || len(kept) == 0 {
+		t.Fatalf("%d files of the witness, error %v", len(kept), err)
+	}
+	for _, f := range append(files, kept...) {
+		if filepath.Base(f) == "witness" {
+			continue
+		}
 		b, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

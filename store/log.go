@@ -17,7 +17,8 @@ import (
 // pendingEntry has no table where no request's state changes.
 type pendingEntry struct {
 	move
-	key *seal.Key // seals the entry's subject
+	key   *seal.Key // seals the entry's subject
+	asked *askedFor // of a new request, for the witness
 }
 
 // log adds an entry that says nothing of a person to the commit.
@@ -34,31 +35,30 @@ func (t *tx) logAbout(e erasure.Entry, value string, k seal.Key) {
 
 func (t *tx) logMoveAbout(m move, value string, k seal.Key) {
 	m.entry.Subject = erasure.NewSubject(value)
-	t.entries = append(t.entries, pendingEntry{m, &k})
+	t.entries = append(t.entries, pendingEntry{move: m, key: &k})
 }
 
 // writeEntries numbers the entries from what this transaction reads: another
 // process may have written to the same log.
-func (t *tx) writeEntries() error {
+func (t *tx) writeEntries() (next int64, rows []entryRow, err error) {
 	if len(t.entries) == 0 {
-		return nil
+		return 0, nil, nil
 	}
-	var next int64
-	err := t.row(`SELECT idx + 1 FROM log_hashes ORDER BY idx DESC LIMIT 1`).Scan(&next)
+	err = t.row(`SELECT idx + 1 FROM log_hashes ORDER BY idx DESC LIMIT 1`).Scan(&next)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("numbering log entries: %w", err)
+		return 0, nil, fmt.Errorf("numbering log entries: %w", err)
 	}
-	rows := make([]entryRow, len(t.entries))
+	rows = make([]entryRow, len(t.entries))
 	for i, p := range t.entries {
 		p.entry.Index = next + int64(i)
 		p.entry.Time = t.now
 		if rows[i], err = newEntryRow(p); err != nil {
-			return fmt.Errorf("writing log entry %d: %w", p.entry.Index, err)
+			return 0, nil, fmt.Errorf("writing log entry %d: %w", p.entry.Index, err)
 		}
 	}
 	for chunk := range slices.Chunk(rows, entriesAtOnce) {
 		if err := t.insertEntries(chunk); err != nil {
-			return fmt.Errorf("writing the log: %w", err)
+			return 0, nil, fmt.Errorf("writing the log: %w", err)
 		}
 	}
 	leaves := make([]tlog.Hash, len(rows))
@@ -66,9 +66,9 @@ func (t *tx) writeEntries() error {
 		leaves[i] = rows[i].hash
 	}
 	if err := t.growTree(next, leaves); err != nil {
-		return fmt.Errorf("growing the log's tree: %w", err)
+		return 0, nil, fmt.Errorf("growing the log's tree: %w", err)
 	}
-	return t.writeCounts()
+	return next, rows, t.writeCounts()
 }
 
 // entryRow is an entry as it is stored, with its sealed subject if it has one.

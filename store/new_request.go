@@ -156,6 +156,9 @@ func (t *tx) pendingRequest(n erasure.NewRequest, asked identifier, p target, k 
 	}
 	t.logMoveAbout(move{table: r.Table, entry: erasure.Entry{Kind: erasure.RequestCreated, Request: &r.ID, Batch: n.Batch, To: erasure.Pending,
 		Origin: n.Origin, Reference: n.Reference, Actor: n.Actor, Counts: &p.held}}, subject, k)
+	open := newAskedFor(r)
+	open.Key, open.Value, open.Reason = asked.key, asked.value, n.Reason
+	t.entries[len(t.entries)-1].asked = &open
 	return r
 }
 

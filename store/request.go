@@ -50,6 +50,16 @@ func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err 
 	return r, err
 }
 
+// scanRequest is that of reads beside a write. A request is shown completed once
+// the witness has it too.
+func (db *DB) scanRequest(scan func(...any) error, hb erasure.Heartbeat) (request, error) {
+	r, err := scanRequest(scan, hb)
+	if r.State == erasure.Completed && db.witness.unseen.has(r.ID) {
+		r.State, r.FinishedAt = erasure.InProgress, time.Time{}
+	}
+	return r, err
+}
+
 // reckon says how long a pending request may still be cancelled.
 func (r *request) reckon(hb erasure.Heartbeat) {
 	if r.State == erasure.Pending {
@@ -73,7 +83,7 @@ func (db *DB) Request(ctx context.Context, id erasure.RequestID) (erasure.Reques
 
 func (db *DB) readRequest(ctx context.Context, id erasure.RequestID) (request, error) {
 	_, hb := db.now()
-	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, hb)
+	r, err := db.scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+` WHERE r.id = $1`, id[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, ErrNoRequest
 	}
@@ -136,7 +146,7 @@ func (r *request) open(k seal.Key) error {
 
 func (db *DB) openRequest(ctx context.Context, p profile) (*erasure.Request, error) {
 	_, hb := db.now()
-	r, err := scanRequest(db.reads.QueryRowContext(ctx, openRequestQuery, p.efface[:]).Scan, hb)
+	r, err := db.scanRequest(db.reads.QueryRowContext(ctx, openRequestQuery, p.efface[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -166,7 +176,7 @@ func (t *tx) request(id erasure.RequestID) (request, error) {
 // whatever became of it.
 func (db *DB) RequestByProfile(ctx context.Context, id uuid.UUID) (erasure.Request, error) {
 	_, hb := db.now()
-	r, err := scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+`
+	r, err := db.scanRequest(db.reads.QueryRowContext(ctx, `SELECT `+requestColumns+requestTables+`
 		WHERE r.efface_id = $1 ORDER BY r.id DESC LIMIT 1`, id[:]).Scan, hb)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r.Request, ErrNoRequest

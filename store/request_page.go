@@ -89,7 +89,7 @@ func (db *DB) pageRows(ctx context.Context, p RequestPage) (found []request, err
 		return nil, err
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
-		r, err := scanRequest(scan, hb)
+		r, err := db.scanRequest(scan, hb)
 		found = append(found, r)
 		return err
 	})

@@ -36,7 +36,7 @@ func (db *DB) Requests(ctx context.Context, f erasure.RequestFilter) (rs []erasu
 		return nil, "", err
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
-		r, err := scanRequest(scan, hb)
+		r, err := db.scanRequest(scan, hb)
 		rs = append(rs, r.Request)
 		return err
 	})

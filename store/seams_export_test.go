@@ -12,6 +12,7 @@ import (
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
+	"github.com/efface/efface/store/witness"
 )
 
 // Tx is a write of this package, for tests that write what no method does.
@@ -119,7 +120,7 @@ func (db *DB) Statements(t *testing.T, before func(c driver.Conn, query string) 
 	}
 	db.Together(t) // the loop is idle from here on
 	old := db.writes
-	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]statement{}, queue: make(chan *job, db.options.CommitLimit)}
+	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]statement{}, queue: make(chan *job, db.options.CommitLimit), commits: make(chan commit, commitsAhead)}
 	db.writes = w
 	if err := old.close(); err != nil {
 		t.Fatal(err)
@@ -229,3 +230,18 @@ func (db *DB) InTurn(ctx context.Context, work func() error) error { return db.i
 
 // Pretend lets a spool have taken so many lines.
 func (s *Spool) Pretend(lines int) { s.lines = lines }
+
+// AskedFor reads what the witness keeps of open requests.
+func (db *DB) AskedFor(t *testing.T) map[erasure.RequestID]askedFor {
+	t.Helper()
+	all := map[erasure.RequestID]askedFor{}
+	err := db.witness.Requests(func(q witness.Request) error {
+		a, err := db.openAskedFor(q)
+		all[q.ID] = a
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

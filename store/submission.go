@@ -76,7 +76,7 @@ func (db *DB) singleRequests(ctx context.Context, below []byte, last [16]byte) (
 	}
 	single := map[[16]byte]*erasure.Request{}
 	return single, eachRow(rows, func(scan func(...any) error) error {
-		r, err := scanRequest(scan, hb)
+		r, err := db.scanRequest(scan, hb)
 		single[r.ID] = &r.Request
 		return err
 	})

@@ -2,12 +2,14 @@ package store
 
 import (
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
+	"github.com/efface/efface/store/witness"
 )
 
 // suppress keeps fingerprints of the identifiers that lead to this profile
@@ -63,8 +65,12 @@ func (t *tx) openAsked(c claim) (key, value string, err error) {
 func (t *tx) suppressOne(c claim, key, normalised string, by lookedUp) error {
 	t.suppresses = nil
 	mac := fingerprint(t.db.secrets.suppression, c.table, key, normalised)
-	_, err := t.exec(suppressQuery, mac[:], string(c.table), by.key, c.id[:], t.now.UnixMilli(),
-		t.hb.Store+t.db.options.SuppressFor.Milliseconds(), by.mac[:], c.profile.Int64)
+	expires := t.hb.Store + t.db.options.SuppressFor.Milliseconds()
+	n, err := t.exec(suppressQuery, mac[:], string(c.table), by.key, c.id[:], t.now.UnixMilli(), expires, by.mac[:], c.profile.Int64)
+	if n > 0 {
+		t.suppressions = append(t.suppressions, witness.Suppression{MAC: hex.EncodeToString(mac[:]), Table: string(c.table), Key: key,
+			Request: c.id.String(), CreatedAt: t.now.UnixMilli(), Expires: expires})
+	}
 	return err
 }
 

@@ -3,12 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/witness"
 )
 
 // CheckAtOnce is how many identifiers one check may name.
@@ -106,6 +108,7 @@ func (db *DB) Lift(ctx context.Context, actor erasure.Actor, l erasure.Lift) (s 
 		if _, err := t.exec(`DELETE FROM suppressions WHERE mac = $1`, l.Fingerprint[:]); err != nil {
 			return fmt.Errorf("lifting a suppression: %w", err)
 		}
+		t.suppressions = append(t.suppressions, witness.Suppression{MAC: hex.EncodeToString(l.Fingerprint[:]), Lifted: true})
 		t.log(erasure.Entry{Kind: erasure.SuppressionLifted, Request: &s.Request, Actor: actor, Reason: l.Reason, Reference: l.Reference})
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
+	"github.com/efface/efface/store/witness"
 )
 
 // tx is one write inside a commit that others may share. It has one reading
@@ -20,17 +21,19 @@ type tx struct {
 	now time.Time         // the wall clock's
 	hb  erasure.Heartbeat // hb.Store is the store's time
 
-	entries    []pendingEntry
-	opened     map[seal.Ref]seal.Key // keys read in this transaction
-	callers    map[uuid.UUID]string  // names of API keys that stand in this transaction
-	spare      []seal.Key            // made for the job under way
-	back       returns               // of the job under way
-	wrote      bool                  // whether the job under way may have changed rows
-	steered    bool                  // whether it may have changed what a look-up gives
-	changed    bool                  // whether an earlier job of this commit did
-	suppresses *bool                 // whether anything is suppressed; nil while that is not known
-	refused    *bool                 // whether any merge is refused; nil while that is not known
-	looked     bool                  // whether other programs' commits were looked for
+	entries      []pendingEntry
+	heads        []checkpoint          // signed in this commit
+	suppressions []witness.Suppression // made or lifted in it
+	opened       map[seal.Ref]seal.Key // keys read in this transaction
+	callers      map[uuid.UUID]string  // names of API keys that stand in this transaction
+	spare        []seal.Key            // made for the job under way
+	back         returns               // of the job under way
+	wrote        bool                  // whether the job under way may have changed rows
+	steered      bool                  // whether it may have changed what a look-up gives
+	changed      bool                  // whether an earlier job of this commit did
+	suppresses   *bool                 // whether anything is suppressed; nil while that is not known
+	refused      *bool                 // whether any merge is refused; nil while that is not known
+	looked       bool                  // whether other programs' commits were looked for
 	// err is the first error of a statement. Nothing runs after it, for
 	// SQLite may have left the transaction, and what ran then would be
 	// committed on its own.
@@ -42,24 +45,32 @@ func newTx(w *writer) *tx {
 	return &tx{w: w, db: w.db, now: now, hb: hb, opened: map[seal.Ref]seal.Key{}, callers: map[uuid.UUID]string{}}
 }
 
+// mark is where a transaction stood when a job began.
+type mark struct{ entries, heads, suppressions int }
+
 // mark is what [tx.reset] takes, when the next job begins.
-func (t *tx) mark() int {
+func (t *tx) mark() mark {
 	t.wrote, t.steered, t.spare, t.back = false, false, nil, returns{}
-	return len(t.entries)
+	return mark{len(t.entries), len(t.heads), len(t.suppressions)}
 }
 
-func (t *tx) reset(mark int) {
-	t.entries = t.entries[:mark]
+func (t *tx) reset(m mark) {
+	t.entries, t.heads, t.suppressions = t.entries[:m.entries], t.heads[:m.heads], t.suppressions[:m.suppressions]
 	t.err = nil
 }
 
 // finish numbers and writes the log entries, after the last job and
-// before COMMIT, and notes the store's time with them.
-func (t *tx) finish() error {
-	if err := t.writeEntries(); err != nil {
-		return err
+// before COMMIT, and notes the store's time with them. It returns what the
+// witness is to be told of the commit.
+func (t *tx) finish() (w testimony, err error) {
+	first, rows, err := t.writeEntries()
+	if err == nil {
+		w, err = t.testimony(first, rows)
 	}
-	return t.writeHeartbeat()
+	if err == nil {
+		err = t.writeHeartbeat()
+	}
+	return w, err
 }
 
 // exec runs a statement and returns how many rows it changed.

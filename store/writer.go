@@ -24,6 +24,8 @@ type writer struct {
 	others  int64        // the last data_version
 
 	queue   chan *job
+	commits chan commit // to be answered
+	told    []testimony // of the group under way
 	done    sync.WaitGroup
 	closing sync.RWMutex // held for reading while a job is put in the queue
 	closed  bool
@@ -60,7 +62,7 @@ func openWriter(ctx context.Context, path string, db *DB) (*writer, error) {
 	}
 	w := &writer{
 		db: db, pool: pool, conn: conn, stmts: map[string]statement{},
-		queue: make(chan *job, db.options.CommitLimit),
+		queue: make(chan *job, db.options.CommitLimit), commits: make(chan commit, commitsAhead),
 	}
 	if err := conn.QueryRowContext(ctx, otherWritersQuery).Scan(&w.others); err != nil {
 		return nil, errors.Join(err, conn.Close(), pool.Close())
@@ -74,7 +76,10 @@ func (w *writer) alone(fn func(*tx) error) error {
 	return errors.Join(w.try([]*job{j}, w.run), j.err)
 }
 
-func (w *writer) start() { w.done.Go(w.loop) }
+func (w *writer) start() {
+	w.done.Go(w.loop)
+	w.done.Go(w.answer)
+}
 
 func (w *writer) do(fn func(*tx) error) error {
 	j := &job{run: fn, done: make(chan struct{})}
@@ -96,6 +101,7 @@ func (w *writer) enqueue(j *job) bool {
 }
 
 func (w *writer) loop() {
+	defer close(w.commits)
 	for first := range w.queue {
 		w.commit(w.gather(first))
 	}
@@ -117,11 +123,25 @@ func (w *writer) gather(first *job) []*job {
 	return group
 }
 
-// commit runs a group in one transaction and answers it. Few writes fail, and
-// most of those before they wrote; so each has a savepoint only when a first
-// try was spoilt. Where the transaction is lost, the jobs run again one by
-// one, so that one of them cannot spoil the others.
+// commit commits a group, unless the witness still lacks an earlier one, and
+// hands it on to be answered.
 func (w *writer) commit(group []*job) {
+	w.told = nil
+	if err := w.db.writeWitness(nil); err != nil {
+		for _, j := range group {
+			j.err = err
+		}
+	} else {
+		w.tryAll(group)
+	}
+	w.commits <- commit{group, w.told}
+}
+
+// tryAll runs a group in one transaction. Few writes fail, and most of those
+// before they wrote; so each has a savepoint only when a first try was spoilt.
+// Where the transaction is lost, the jobs run again one by one, so that one of
+// them cannot spoil the others.
+func (w *writer) tryAll(group []*job) {
 	err := w.try(group, w.run)
 	if errors.Is(err, errSpoilt) {
 		err = w.try(group, w.runInSavepoint)
@@ -139,8 +159,39 @@ func (w *writer) commit(group []*job) {
 	} else if err != nil {
 		group[0].err = err
 	}
-	for _, j := range group {
-		close(j.done)
+}
+
+// commit is a group of jobs with what the witness is to be told of it.
+type commit struct {
+	group []*job
+	told  []testimony
+}
+
+// commitsAhead is how many groups may be committed before the witness has the
+// first of them.
+const commitsAhead = 8
+
+// answer answers the groups in their order, each once the witness has it: while
+// it is being written there, the next ones are committed.
+func (w *writer) answer() {
+	for c := range w.commits {
+		all := []commit{c}
+		for n := len(w.commits); n > 0; n-- {
+			all = append(all, <-w.commits)
+		}
+		var told []testimony
+		for _, c := range all {
+			told = append(told, c.told...)
+		}
+		err := w.db.writeWitness(told)
+		for _, c := range all {
+			for _, j := range c.group {
+				if j.err == nil {
+					j.err = err
+				}
+				close(j.done)
+			}
+		}
 	}
 }
 
@@ -167,14 +218,21 @@ func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error))
 	if err == nil && spoilt {
 		err = errSpoilt
 	}
+	var told testimony
 	if err == nil {
-		err = t.finish()
+		told, err = t.finish()
 	}
 	if err == nil {
-		err = w.statement("COMMIT")
+		w.db.witness.unseen.add(told.ended) // before anybody can read that they have
+		if err = w.statement("COMMIT"); err != nil {
+			w.db.witness.unseen.remove(told.ended)
+		}
 	}
 	if err != nil {
 		return errors.Join(err, w.abandon())
+	}
+	if !told.empty() {
+		w.told = append(w.told, told)
 	}
 	if t.changed {
 		w.version.Add(1)

@@ -48,6 +48,7 @@ type storeFlags struct {
 	MasterKey string `help:"Master key file; master.key in the directory unless given." placeholder:"FILE"`
 	Keyring   string `help:"Keyring file; keyring.db in the directory unless given." placeholder:"FILE"`
 	LogKey    string `help:"File of the key that signs the deletion log; log.key in the directory unless given." placeholder:"FILE"`
+	Witness   string `help:"Directory of what must not be lost with the store, best on another disk; witness in the directory unless given." placeholder:"DIR"`
 
 	keyLimit keyLimit // of the commands that have the flag
 	alone    bool     // set by the command that changes the master key

@@ -117,7 +117,7 @@ func (c *serveCommand) settle(ctx context.Context, p program, db *store.DB, addr
 		return err
 	}
 	o := db.Options()
-	for flag, path := range map[*string]string{&c.Data: o.Dir, &c.MasterKey: o.MasterKey, &c.Keyring: o.Keyring, &c.LogKey: o.LogKey} {
+	for flag, path := range map[*string]string{&c.Data: o.Dir, &c.MasterKey: o.MasterKey, &c.Keyring: o.Keyring, &c.LogKey: o.LogKey, &c.Witness: o.Witness} {
 		if *flag, err = filepath.Abs(path); err != nil {
 			return err
 		}

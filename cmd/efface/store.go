@@ -13,7 +13,7 @@ import (
 )
 
 func (f storeFlags) options() store.Options {
-	return store.Options{Dir: f.Data, MasterKey: f.MasterKey, Keyring: f.Keyring, LogKey: f.LogKey, Program: "efface " + version, KeyLimit: int(f.keyLimit), Alone: f.alone}
+	return store.Options{Dir: f.Data, MasterKey: f.MasterKey, Keyring: f.Keyring, LogKey: f.LogKey, Witness: f.Witness, Program: "efface " + version, KeyLimit: int(f.keyLimit), Alone: f.alone}
 }
 
 // withExisting is with for commands that make nothing: a directory without a

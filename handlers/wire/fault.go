@@ -24,6 +24,9 @@ const inside = "Try again, and give the reference to whoever runs this server if
 // full is what is said where the disk takes no more; see [store.Full].
 const full = "Tell whoever runs this server that its disk is full, and try again once there is room; nothing was changed."
 
+// unwitnessed is what is said where the witness takes no more; see [store.ErrWitness].
+const unwitnessed = "Tell whoever runs this server that its witness can't be written to, and try again once it can; whether anything was changed is shown only then."
+
 var statuses = map[erasure.Code]int{
 	erasure.CodeInvalid:      http.StatusBadRequest,
 	erasure.CodeNotFound:     http.StatusNotFound,
@@ -47,6 +50,9 @@ func Classify(err error) (status int, sentence string, known bool) {
 	}
 	if e, ok := errors.AsType[*erasure.Error](err); ok && statuses[e.Code] != 0 {
 		return statuses[e.Code], e.Sentence, true
+	}
+	if errors.Is(err, store.ErrWitness) {
+		return http.StatusServiceUnavailable, unwitnessed, false
 	}
 	if store.Full(err) {
 		return http.StatusServiceUnavailable, full, false

@@ -61,7 +61,7 @@ func VerifyLog(file io.Reader, v note.Verifier) (s LogSummary, err error) {
 		if bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 			return s.end(line, lines, &tree, v)
 		}
-		hash, dropped, err := lineHash(line, tree.size)
+		hash, dropped, err := LineHash(line, tree.size)
 		if err != nil {
 			return s, fmt.Errorf("entry %d: %w", tree.size, err)
 		}
@@ -91,8 +91,8 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// lineHash gives the leaf hash of the entry that must have an index.
-func lineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error) {
+// LineHash gives the leaf hash of a line's entry, which must have an index.
+func LineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error) {
 	if bytes.HasPrefix(line, []byte(`{"hash":`)) {
 		var d droppedLine
 		if err := readCanonical(line, &d); err != nil {

@@ -31,3 +31,6 @@ ALTER TABLE requests ADD COLUMN program TEXT NOT NULL DEFAULT '';
 -- 1 in a backup: its look-ups are left out, and found anew by the server that
 -- opens it.
 ALTER TABLE store ADD COLUMN backup INTEGER NOT NULL DEFAULT 0;
+
+-- Whether the store has had a witness: from then on a missing one is refused.
+ALTER TABLE store ADD COLUMN witness INTEGER NOT NULL DEFAULT 0;

@@ -217,3 +217,24 @@ func readRow(n int64, b []byte) (*row, error) {
 	r := row(b)
 	return &r, nil
 }
+
+// NewWrapped makes a fresh key that the keyring does not keep, wrapped as those
+// that it keeps: what is sealed under it can be opened where the keyring is lost.
+func (k *Keyring) NewWrapped() []byte {
+	r, _ := newRow(k.master, k.storeID)
+	return r[:]
+}
+
+// OpenWrapped unwraps a key that NewWrapped made. The error is [ErrMaster] where
+// it is not of this store and its master key.
+func (k *Keyring) OpenWrapped(wrapped []byte) (Key, error) {
+	if len(wrapped) != rowSize {
+		return Key{}, ErrMaster
+	}
+	r := row(wrapped)
+	key, err := r.unwrap(k.master, k.storeID)
+	if err != nil {
+		return Key{}, err
+	}
+	return newKey(Ref{ID: r.id()}, k.storeID, key)
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +18,7 @@ type Update struct{ w *Witness }
 
 // Suppression is one as a witness keeps it.
 type Suppression struct {
-	MAC       []byte `json:"mac"` // the fingerprint
+	MAC       string `json:"mac"` // the fingerprint, in hex
 	Table     string `json:"table,omitempty"`
 	Key       string `json:"key,omitempty"`
 	Request   string `json:"request,omitempty"`
@@ -86,19 +88,24 @@ func (w *Witness) lastEntry(line []byte) (err error) {
 	return err
 }
 
-func (w *Witness) lastHead(line []byte) error {
-	w.head = ""
+func (w *Witness) lastHead(line []byte) (err error) {
+	w.head, w.headSize = "", 0
 	if line == nil {
 		return nil
 	}
 	var h struct {
 		Checkpoint string `json:"checkpoint"`
 	}
-	if err := json.Unmarshal(line, &h); err != nil || h.Checkpoint == "" {
+	if err := json.Unmarshal(line, &h); err != nil {
+		return errForm
+	}
+	text := strings.Split(h.Checkpoint, "\n") // origin, size, root
+	if len(text) < 3 {
 		return errForm
 	}
 	w.head = h.Checkpoint
-	return nil
+	w.headSize, err = strconv.ParseInt(text[1], 10, 64)
+	return err
 }
 
 func entryIndex(line []byte) (int64, error) {
@@ -145,14 +152,15 @@ func (u *Update) Append(entries []byte, n int) error {
 // Head is the newest signed head, "" where there is none.
 func (u *Update) Head() string { return u.w.head }
 
-// SetHead writes the line of a newer head.
-func (u *Update) SetHead(signed string, line []byte) error {
-	if signed == u.w.head {
+// SetHead writes the line of a signed head of so many entries, unless there is
+// one of as many.
+func (u *Update) SetHead(size int64, signed string, line []byte) error {
+	if u.w.head != "" && size <= u.w.headSize {
 		return nil
 	}
 	err := u.w.heads.append(u.w.disk, line)
 	if err == nil {
-		u.w.head = signed
+		u.w.head, u.w.headSize = signed, size
 	}
 	return err
 }

@@ -41,8 +41,9 @@ type Witness struct {
 	suppressions lines
 	requests     requests
 
-	next int64  // the index that the next entry has
-	head string // the newest, "" where there is none
+	next     int64  // the index that the next entry has
+	head     string // the newest, "" where there is none
+	headSize int64  // how many entries it signs
 }
 
 // disk is how a witness's files are written. Tests let it fail.

@@ -1,0 +1,278 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/evidence"
+	"github.com/efface/efface/store/witness"
+)
+
+// openWitness opens the store's witness, refuses a store that does not fit it,
+// and writes what it lacks: a kill between a commit and its lines leaves that. A
+// store that never had one gets one.
+func (db *DB) openWitness(ctx context.Context) error {
+	if db.options.NoWitness {
+		return nil
+	}
+	dir := db.options.Witness
+	var had bool
+	if err := db.reads.QueryRowContext(ctx, `SELECT witness FROM store`).Scan(&had); err != nil {
+		return fmt.Errorf("reading whether there is a witness: %w", err)
+	}
+	there, err := witness.There(dir)
+	if err == nil && !there && had {
+		err = fs.ErrNotExist
+	}
+	if err == nil && !there {
+		err = witness.Make(dir, db.keyring.NewWrapped)
+	}
+	if err == nil {
+		err = db.openWitnessIn(ctx, dir)
+	}
+	if err != nil {
+		return db.witnessError(err)
+	}
+	if had {
+		return nil
+	}
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE store SET witness = 1`)
+		return err
+	})
+}
+
+func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
+	wrapped, err := witness.ReadKey(dir)
+	if err != nil {
+		return err
+	}
+	if db.witness.key, err = db.keyring.OpenWrapped(wrapped); err != nil {
+		return erasure.Errorf(erasure.CodeConflict,
+			"The witness in %s is not this store's; name the place of its own with --witness.", dir)
+	}
+	if db.witness.Witness, err = witness.Open(dir); err != nil {
+		return err
+	}
+	var size int64
+	err = db.witness.Update(func(u *witness.Update) error {
+		if size, err = db.checkWitness(ctx, u); err != nil {
+			return err
+		}
+		return db.bringUp(ctx, u, size)
+	})
+	db.witness.entries.Store(size)
+	return err
+}
+
+// witnessError turns what stops a witness's opening into a sentence that says
+// what to do.
+func (db *DB) witnessError(err error) error {
+	dir := db.options.Witness
+	var bad *witness.Damaged
+	switch {
+	case erasure.CodeOf(err) != "":
+		return err
+	case errors.As(err, &bad):
+		return erasure.Errorf(erasure.CodeInvalid, "Line %d of %s, in the store's witness, is damaged; put a good copy of the witness there or, where there is none, make a new one with efface witness rebuild.", bad.Line, bad.Path)
+	case errors.Is(err, fs.ErrNotExist):
+		return erasure.Errorf(erasure.CodeInvalid, "The store's witness in %s is missing or not whole; put it back, name its place with --witness or, where it is lost, make a new one with efface witness rebuild.", dir)
+	case errors.Is(err, fs.ErrPermission):
+		return erasure.Errorf(erasure.CodeInvalid, "Efface cannot write in %s, the store's witness; give its user the right to.", dir)
+	case Full(err):
+		return erasure.Errorf(erasure.CodeInvalid, "The disk that holds %s, the store's witness, is full; make room on it and start again.", dir)
+	}
+	return fmt.Errorf("opening the witness: %w", err)
+}
+
+// checkWitness compares the witness with the store: the tree with the newest
+// signed head, and each entry after that with its hash. It returns how many
+// entries the store has.
+func (db *DB) checkWitness(ctx context.Context, u *witness.Update) (size int64, err error) {
+	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
+		return 0, err
+	}
+	from, err := db.checkHead(ctx, u.Head(), size)
+	if err != nil {
+		return 0, err
+	}
+	if u.Next() > size {
+		return 0, db.olderThanWitness()
+	}
+	return size, db.checkEntries(ctx, from)
+}
+
+func (db *DB) olderThanWitness() error {
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back, or restore it with efface restore.",
+		db.options.Dir, db.options.Witness)
+}
+
+func (db *DB) forked(index int64) error {
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness, or restore it with efface restore.",
+		db.options.Dir, db.options.Witness, index)
+}
+
+// checkHead returns how many entries the head signs.
+func (db *DB) checkHead(ctx context.Context, signed string, size int64) (int64, error) {
+	if signed == "" {
+		return 0, nil
+	}
+	v, err := evidence.ParseVerifier(db.signer.VerifierKey())
+	if err != nil {
+		return 0, err
+	}
+	head, err := evidence.OpenCheckpoint(signed, v)
+	if err != nil {
+		return 0, erasure.Errorf(erasure.CodeConflict, "The newest head of the witness in %s is not signed by this store's log key; put the log key and the witness of this store in their places.", db.options.Witness)
+	}
+	if head.Size > size {
+		return 0, db.olderThanWitness()
+	}
+	root, err := tlog.TreeHash(head.Size, db.tree(ctx))
+	if err != nil {
+		return 0, err
+	}
+	if root != head.Root {
+		return 0, db.forked(head.Size - 1)
+	}
+	db.witness.signed.Store(head.Size)
+	return head.Size, nil
+}
+
+const hashesQuery = `SELECT hash FROM log_hashes WHERE idx >= $1 ORDER BY idx LIMIT $2`
+
+// checkEntries compares the witness's entries with their hashes in the store.
+func (db *DB) checkEntries(ctx context.Context, from int64) error {
+	var hashes []tlog.Hash
+	return db.witness.Entries(from, func(index int64, line []byte) error {
+		if len(hashes) == 0 {
+			var err error
+			if hashes, err = db.leafHashes(ctx, index); err != nil {
+				return err
+			}
+		}
+		hash, _, err := evidence.LineHash(line, index)
+		if err != nil {
+			return err
+		}
+		if len(hashes) == 0 || hash != hashes[0] {
+			return db.forked(index)
+		}
+		hashes = hashes[1:]
+		return nil
+	})
+}
+
+func (db *DB) leafHashes(ctx context.Context, from int64) (hashes []tlog.Hash, err error) {
+	rows, err := db.reads.QueryContext(ctx, hashesQuery, from, linesPerRead)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var h tlog.Hash
+		err := scan(scan32(&h))
+		hashes = append(hashes, h)
+		return err
+	})
+	return hashes, err
+}
+
+// bringUp writes what the store has and the witness lacks, and takes from it what
+// has ended in the store.
+func (db *DB) bringUp(ctx context.Context, u *witness.Update, size int64) error {
+	if err := db.catchUp(u, size); err != nil {
+		return err
+	}
+	if err := db.equalRequests(ctx, u); err != nil {
+		return err
+	}
+	return db.equalSuppressions(ctx, u)
+}
+
+// sum is the same for the same suppressions in another order.
+type sum struct {
+	n   int
+	sum uint64
+}
+
+func (s *sum) add(one witness.Suppression) {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%+v", one)
+	s.n, s.sum = s.n+1, s.sum+h.Sum64()
+}
+
+// equalSuppressions makes the witness keep the store's suppressions and no other.
+func (db *DB) equalSuppressions(ctx context.Context, u *witness.Update) error {
+	var kept, here sum
+	err := db.witness.Suppressions(func(s witness.Suppression) error { kept.add(s); return nil })
+	if err == nil {
+		err = db.eachSuppression(ctx, func(s witness.Suppression) error { here.add(s); return nil })
+	}
+	if err != nil || kept == here {
+		return err
+	}
+	return db.replaceSuppressions(u)
+}
+
+func (db *DB) replaceSuppressions(u *witness.Update) error {
+	return u.ReplaceSuppressions(func(write func(witness.Suppression) error) error {
+		return db.eachSuppression(context.Background(), write)
+	})
+}
+
+const allSuppressionsQuery = `SELECT ` + suppressionColumns + ` WHERE s.mac > $1 ORDER BY s.mac LIMIT $2`
+
+func (db *DB) eachSuppression(ctx context.Context, fn func(witness.Suppression) error) error {
+	last := []byte{}
+	for n := linesPerRead; n == linesPerRead; {
+		n = 0
+		rows, err := db.reads.QueryContext(ctx, allSuppressionsQuery, last, linesPerRead)
+		if err != nil {
+			return err
+		}
+		err = eachRow(rows, func(scan func(...any) error) error {
+			var mac [16]byte
+			var request erasure.RequestID
+			var s witness.Suppression
+			var sharedAt int64
+			if err := scan(scan16(&mac), scan16(&request), &s.Table, &s.Key, &s.CreatedAt, &s.Expires, &sharedAt); err != nil {
+				return err
+			}
+			n, last = n+1, mac[:]
+			s.MAC, s.Request = hex.EncodeToString(mac[:]), request.String()
+			return fn(s)
+		})
+		if err != nil {
+			return fmt.Errorf("reading the suppressions: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweepWitness takes expired and lifted suppressions from the witness, and
+// compares all of its entries with the store's.
+func (db *DB) sweepWitness(ctx context.Context, _ SweepOptions, _ *Swept) error {
+	if db.witness.Witness == nil {
+		return nil
+	}
+	err := db.witness.Update(func(u *witness.Update) error {
+		if err := db.equalSuppressions(ctx, u); err != nil {
+			return err
+		}
+		return u.Compact()
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrWitness, err)
+	}
+	if err := db.checkEntries(ctx, 0); err != nil {
+		return db.witnessError(err)
+	}
+	return nil
+}
