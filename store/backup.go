@@ -135,7 +135,7 @@ func (db *DB) copyDatabase(ctx context.Context, path string, m *Manifest) (err e
 // begins with the first read of it.
 var (
 	copyBegins = []string{`PRAGMA main.journal_mode = OFF`, `PRAGMA main.synchronous = OFF`, `ATTACH $1 AS source`, `BEGIN`}
-	copyEnds   = []string{`UPDATE main.store SET backup = 1`, `COMMIT`, `DETACH source`}
+	copyEnds   = []string{`UPDATE main.store SET backup = 1, witness = 0`, `COMMIT`, `DETACH source`}
 )
 
 func execAll(ctx context.Context, conn *sql.Conn, statements []string, args ...any) error {

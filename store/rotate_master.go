@@ -74,6 +74,9 @@ func (db *DB) rewrap(ctx context.Context, actor erasure.Actor, tell func(Rotatio
 	if err := db.keyring.Rewrap(ctx, m, func(row int64) { tell(Rotation{KeysWrapped, row, rows}) }); err != nil {
 		return err
 	}
+	if err := db.rewrapWitness(); err != nil {
+		return fmt.Errorf("wrapping the witness's key anew: %w", err)
+	}
 	if err := db.truncateKeyring(ctx, func() { tell(Rotation{WaitingForReader, rows, rows}) }); err != nil {
 		return err
 	}

@@ -23,9 +23,12 @@ func (db *DB) openWitness(ctx context.Context) error {
 		return nil
 	}
 	dir := db.options.Witness
-	var had bool
-	if err := db.reads.QueryRowContext(ctx, `SELECT witness FROM store`).Scan(&had); err != nil {
+	var had, backup bool
+	if err := db.reads.QueryRowContext(ctx, `SELECT witness, backup FROM store`).Scan(&had, &backup); err != nil {
 		return fmt.Errorf("reading whether there is a witness: %w", err)
+	}
+	if backup && !db.options.Serve { // which [DB.finishRestore] refuses
+		return nil
 	}
 	there, err := witness.There(dir)
 	if err == nil && !there && had {
@@ -70,6 +73,21 @@ func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
 	})
 	db.witness.entries.Store(size)
 	return err
+}
+
+// rewrapWitness wraps the witness's key by the keyring's newest master key.
+func (db *DB) rewrapWitness() error {
+	if db.witness.Witness == nil {
+		return nil
+	}
+	wrapped, err := witness.ReadKey(db.options.Witness)
+	if err == nil {
+		wrapped, err = db.keyring.Rewrapped(wrapped)
+	}
+	if err != nil {
+		return err
+	}
+	return witness.WriteKey(db.options.Witness, wrapped)
 }
 
 // witnessError turns what stops a witness's opening into a sentence that says

@@ -102,6 +102,20 @@ func readRows(tx *sql.Tx, after int64, fn func(n int64, r *row)) error {
 	return rows.Err()
 }
 
+// Rewrapped wraps a key that [Keyring.NewWrapped] made by the newest master key.
+func (k *Keyring) Rewrapped(wrapped []byte) ([]byte, error) {
+	if len(wrapped) != rowSize {
+		return nil, ErrMaster
+	}
+	r := row(wrapped)
+	key, err := r.unwrap(k.master, k.storeID)
+	if err != nil {
+		return nil, err
+	}
+	r = wrap(k.master, k.storeID, r.id(), key)
+	return r[:], nil
+}
+
 func (k *Keyring) rewrapOne(update *sql.Stmt, n int64, r *row) error {
 	key, err := r.unwrap(k.master, k.storeID)
 	if err != nil {

@@ -141,6 +141,16 @@ func ReadKey(dir string) ([]byte, error) {
 	return b, nil
 }
 
+// WriteKey writes a wrapped key of the same length over the one that is there.
+func WriteKey(dir string, wrapped []byte) error {
+	f, err := os.OpenFile(filepath.Join(dir, keyFile), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(base64.StdEncoding.EncodeToString(wrapped)+"\n"), 0)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
 // Open opens the witness in a directory; fs.ErrNotExist where a file of it is
 // missing, and [Damaged] where one is.
 func Open(dir string) (*Witness, error) {
