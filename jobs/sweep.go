@@ -11,13 +11,15 @@ import (
 // How often the sweeper looks. That a day has passed is noted in the store, so
 // restarts neither hasten nor delay a sweep.
 const (
-	noteEvery = time.Minute
-	lookEvery = time.Hour
-	busyWait  = time.Second
+	noteEvery  = time.Minute
+	lookEvery  = time.Hour
+	busyWait   = time.Second
+	readerWait = time.Minute // each try holds the writers up
 )
 
 // Sweeper takes what time has made useless: once a day keys that nothing
-// names, and what is past its retention; every hour what has expired.
+// names, what is past its retention, and traces of what was deleted; every hour
+// what has expired.
 type Sweeper struct {
 	db      *store.DB
 	options store.SweepOptions
@@ -64,7 +66,34 @@ func (s *Sweeper) look(ctx context.Context) time.Duration {
 	case swept.Busy:
 		return busyWait
 	}
+	return s.scrub(ctx)
+}
+
+// scrub scrubs if it is time, and returns when to look again.
+func (s *Sweeper) scrub(ctx context.Context) time.Duration {
+	scrubbed, err := s.Scrub(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.Error("the scrub is not done and is tried again", "error", err)
+	case scrubbed.Busy:
+		return readerWait
+	}
 	return lookEvery
+}
+
+// Scrub clears traces of what was deleted where that was last done nearly a day
+// ago.
+func (s *Sweeper) Scrub(ctx context.Context) (store.Scrubbed, error) {
+	due, err := s.db.ScrubDue(ctx)
+	if err != nil || !due {
+		return store.Scrubbed{}, err
+	}
+	scrubbed, err := s.db.Scrub(ctx)
+	if err == nil && !scrubbed.Busy {
+		s.log.Info("scrubbed", "pages", scrubbed.Pages, "vacuumed", scrubbed.Vacuumed)
+	}
+	return scrubbed, err
 }
 
 // Sweep deletes what has expired and, where a day has passed since it was last

@@ -29,6 +29,25 @@ func TestTheSweeperSweepsOnceADay(t *testing.T) {
 	}
 }
 
+func TestTheSweeperScrubsOnceADay(t *testing.T) {
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.WithClock(clock))
+	storetest.People(t, db, 10)
+	s := NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler))
+	for _, step := range []struct {
+		wait time.Duration
+		due  bool
+	}{{0, true}, {2 * time.Hour, false}, {22 * time.Hour, true}, {0, false}} {
+		clock.Advance(step.wait)
+		if due, err := db.ScrubDue(t.Context()); err != nil || due != step.due {
+			t.Errorf("%s later a scrub is due: %t, %v", step.wait, due, err)
+		}
+		if scrubbed, err := s.Scrub(t.Context()); err != nil || scrubbed.Busy {
+			t.Errorf("%s later the sweeper: %+v, %v", step.wait, scrubbed, err)
+		}
+	}
+}
+
 func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 	db := storetest.Open(t)
 	token, _, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}})

@@ -34,3 +34,10 @@ ALTER TABLE store ADD COLUMN backup INTEGER NOT NULL DEFAULT 0;
 
 -- Whether the store has had a witness: from then on a missing one is refused.
 ALTER TABLE store ADD COLUMN witness INTEGER NOT NULL DEFAULT 0;
+
+-- When gaps of pages were cleared of copies of deleted rows: begun is the
+-- store's time that the copies of all that was deleted before are gone for.
+CREATE TABLE scrubs (
+    begun   INTEGER PRIMARY KEY,
+    done_at INTEGER NOT NULL
+);

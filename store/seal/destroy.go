@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // destroyBatch is how many keys are destroyed in one commit.
@@ -104,20 +105,29 @@ func overwrite(update *sql.Stmt, ref Ref, r row) (hit bool, err error) {
 // overwritten is left. It waits for others 100 ms at most; where they read or
 // write for longer, busy is true and it is to be called again.
 func (k *Keyring) Truncate(ctx context.Context) (busy bool, err error) {
-	var blocked, frames, done int
-	row := k.truncate.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	if err := row.Scan(&blocked, &frames, &done); err != nil {
+	if busy, err = Truncate(ctx, k.truncate, k.path); err != nil {
 		return false, fmt.Errorf("truncate keyring: %w", err)
+	}
+	return busy, nil
+}
+
+// TruncateWait is for how long a pool that [Truncate] is given waits for
+// others: while it does, it holds every writer up.
+const TruncateWait = 100 * time.Millisecond
+
+// Truncate writes the WAL of the database at path back and empties it, by a
+// pool of its own. It reports busy as [Keyring.Truncate] does.
+func Truncate(ctx context.Context, pool *sql.DB, path string) (busy bool, err error) {
+	var blocked, frames, done int
+	if err := pool.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&blocked, &frames, &done); err != nil {
+		return false, err
 	}
 	if blocked != 0 {
 		return true, nil
 	}
 	if frames != 0 {
-		return false, fmt.Errorf("truncate keyring: %d frames are left", frames)
+		return false, fmt.Errorf("%d frames are left", frames)
 	}
 	// SQLite does not sync the truncation: a power cut could bring it back.
-	if err := syncFile(k.path + "-wal"); err != nil {
-		return false, fmt.Errorf("truncate keyring: %w", err)
-	}
-	return false, nil
+	return false, syncFile(path + "-wal")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Keyring holds every key of a store, wrapped by the master key, in a file of
@@ -40,10 +39,7 @@ const (
 	maxRow    = `SELECT coalesce(max(n), 0) FROM keys`
 )
 
-const (
-	readConnections = 4
-	truncateWait    = 100 * time.Millisecond
-)
+const readConnections = 4
 
 // OpenKeyring opens the keyring at path and makes it where there is none. The
 // keys in it are of the store with that id.
@@ -79,7 +75,7 @@ func (k *Keyring) open() error {
 	if _, err = k.write.Exec(schema); err != nil {
 		return err
 	}
-	if k.truncate, err = OpenPool(k.path, DSNOptions{BusyTimeout: truncateWait}, 1); err != nil {
+	if k.truncate, err = OpenPool(k.path, DSNOptions{BusyTimeout: TruncateWait}, 1); err != nil {
 		return err
 	}
 	if k.reads, err = OpenPool(k.path, DSNOptions{QueryOnly: true}, readConnections); err != nil {

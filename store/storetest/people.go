@@ -50,10 +50,16 @@ func One(t testing.TB, db *store.DB, key, value string) erasure.Profile {
 // People stores n made people of five identifiers each, numbered from 0.
 func People(t testing.TB, db *store.DB, n int) {
 	t.Helper()
+	PeopleFrom(t, db, 0, n)
+}
+
+// PeopleFrom stores n of [People], numbered from first.
+func PeopleFrom(t testing.TB, db *store.DB, first, n int) {
+	t.Helper()
 	const atOnce = 800
-	for from := 0; from < n; from += atOnce {
+	for from, end := first, first+n; from < end; from += atOnce {
 		calls := make([]ingest.Call, 0, atOnce)
-		for i := from; i < min(from+atOnce, n); i++ {
+		for i := from; i < min(from+atOnce, end); i++ {
 			calls = append(calls, ingest.Call{Kind: ingest.Identify, Table: erasure.User, Source: "people", Identifiers: Identifiers(
 				erasure.KeyUserID, PersonID(i), erasure.KeyAnonymousID, fmt.Sprintf("anonymous-%d", i),
 				erasure.KeyEmail, PersonEmail(i), erasure.KeyPhone, fmt.Sprintf("+4930%08d", i), erasure.KeyFBP, fmt.Sprintf("fb.1.%d", i),
