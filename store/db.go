@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,6 +134,7 @@ type DB struct {
 	used   keyUse
 
 	waiting waiting
+	tests   atomic.Pointer[erasure.TestPersons] // nil where there was none yet
 
 	queueing sync.Map      // erasure.BatchID of the lists that are being queued
 	bulkTurn chan struct{} // holds one while a chunk of a list is worked on
@@ -199,6 +201,9 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	if err := db.finishRestore(ctx); err != nil || !db.options.Serve {
+		return err
+	}
+	if err := db.loadTestPersons(ctx); err != nil {
 		return err
 	}
 	return db.endBrokenSpools(ctx)

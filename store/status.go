@@ -3,6 +3,8 @@ package store
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/efface/efface/store/erasure"
 )
 
 // Status is what the person who runs it at night wants to know.
@@ -12,6 +14,8 @@ type Status struct {
 	Waiting time.Duration
 	// Held is for how long claims still wait because of a clock that jumped.
 	Held time.Duration
+	// Tests is what became of the test persons.
+	Tests erasure.TestPersons
 }
 
 // waiting notes since when a truncation of the keyring's log has been refused
@@ -32,7 +36,7 @@ func (db *DB) Waiting(busy bool) time.Duration {
 
 // Status tells what the store waits for.
 func (db *DB) Status() Status {
-	s := Status{Held: db.Held()}
+	s := Status{Held: db.Held(), Tests: db.TestPersons()}
 	if since := db.waiting.since.Load(); since != 0 {
 		s.Waiting = db.options.Clock.Now().Boottime - time.Duration(since)*time.Millisecond
 	}

@@ -120,6 +120,8 @@ func originText(o erasure.Origin) string {
 		return "CleverTap"
 	case erasure.June:
 		return "June"
+	case erasure.TestPerson:
+		return "Test person"
 	}
 	return string(o)
 }

@@ -16,6 +16,7 @@ type Page struct {
 	BaseURL  string           // scheme and host, for lines to copy into a terminal
 	Notice   string           // one sentence on what was just done, after a redirect
 	Held     time.Duration    // for how long erasures wait because the clock jumped over a restart
+	Tests    erasure.TestPersons
 }
 
 // signedIn reports whether the page has a navigation to show.

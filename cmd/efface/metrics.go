@@ -60,6 +60,8 @@ var (
 	suppressedDesc = prometheus.NewDesc("efface_suppressed_calls_total", "Calls with suppressed identifiers, by what of them was kept.", []string{"kept"}, nil)
 	waitingDesc    = prometheus.NewDesc("efface_waiting_for_reader_seconds", "For how long overwritten keys have waited for an open reader.", nil, nil)
 	heldDesc       = prometheus.NewDesc("efface_clock_held_seconds", "For how long erasures still wait because the clock jumped over a reboot.", nil, nil)
+	testFailedDesc = prometheus.NewDesc("efface_test_person_failed", "1 where the last test person was not erased as promised, else 0.", nil, nil)
+	testPassedDesc = prometheus.NewDesc("efface_test_person_passed_timestamp_seconds", "When a test person was last erased and found nowhere; 0 where none was yet.", nil, nil)
 )
 
 // storeCollector reads the store's figures when they are asked for.
@@ -70,7 +72,7 @@ type storeCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, heldDesc, suppressedDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, heldDesc, suppressedDesc, testFailedDesc, testPassedDesc} {
 		out <- d
 	}
 }
@@ -98,4 +100,13 @@ func (c storeCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(overdueDesc, g.Overdue.Seconds())
 	gauge(waitingDesc, g.Waiting.Seconds())
 	gauge(heldDesc, g.Held.Seconds())
+	var failed, passed float64
+	if !g.Tests.Failed.IsZero() {
+		failed = 1
+	}
+	if !g.Tests.Passed.IsZero() {
+		passed = float64(g.Tests.Passed.UnixMilli()) / 1000
+	}
+	gauge(testFailedDesc, failed)
+	gauge(testPassedDesc, passed)
 }

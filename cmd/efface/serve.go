@@ -34,6 +34,7 @@ type serveCommand struct {
 	KeepCancelled     span     `help:"How long the identifier and reason of a cancelled request are kept." default:"${keep_cancelled}" placeholder:"DURATION"`
 	KeepKeyringCopies span     `help:"How long backups of the keyring are kept; receipts say until when." default:"${keep_keyring_copies}" placeholder:"DURATION"`
 	KeepLog           span     `help:"How long the content of the deletion log is kept, 730d at least; its hashes stay." default:"${keep_log}" placeholder:"DURATION"`
+	TestPerson        bool     `help:"Whether a person is made up each day, erased at once, and then looked for in every file of the store." default:"true"`
 	RatePerKey        float64  `help:"Requests a second that one API key may make; 0 is any number." default:"0" placeholder:"N"`
 	AtOncePerKey      int      `help:"Requests of one API key that are answered at once." default:"${at_once}" placeholder:"N"`
 

@@ -33,6 +33,7 @@ type server struct {
 	runner  *jobs.Runner
 	bulk    *jobs.BulkRunner
 	sweeper *jobs.Sweeper
+	tester  *jobs.Tester // nil where it is off
 }
 
 // endpoint is an HTTP server with the socket that it will serve.
@@ -83,6 +84,9 @@ func newServer(ctx context.Context, c *serveCommand, db *store.DB, socket net.Li
 	}()
 	s.bulk = jobs.NewBulkRunner(db, s.runner.Wake, config.Logger)
 	config.Wake, config.WakeBulk = s.runner.Wake, s.bulk.Wake
+	if c.TestPerson {
+		s.tester = jobs.NewTester(db, s.runner.Wake, searchIn(db.Options()), config.Logger)
+	}
 	m := newMetrics(db, s.log)
 	config.Answered = m.answered
 	site, err := handlers.New(db, config)
@@ -135,6 +139,9 @@ func (s *server) run(ctx context.Context) error {
 	running.Go(func() { s.runner.Run(claiming) })
 	running.Go(func() { s.bulk.Run(claiming) })
 	running.Go(func() { s.sweeper.Run(sweeping) })
+	if s.tester != nil {
+		running.Go(func() { s.tester.Run(claiming) })
+	}
 	failed := make(chan error, 2)
 	for _, e := range s.endpoints() {
 		running.Go(func() { failed <- e.serve() })

@@ -125,10 +125,11 @@ const (
 	Lytics       Origin = "lytics"
 	CleverTap    Origin = "clevertap"
 	June         Origin = "june"
+	TestPerson   Origin = "test" // made up by the server, to be erased at once
 )
 
 // Origins lists the doors that there are, in the order pages show them.
-var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap, June}
+var Origins = []Origin{Console, API, CustomerLabs, Lytics, CleverTap, June, TestPerson}
 
 // ActorKind says what kind of actor an [Actor] is.
 type ActorKind string

@@ -41,3 +41,14 @@ CREATE TABLE scrubs (
     begun   INTEGER PRIMARY KEY,
     done_at INTEGER NOT NULL
 );
+
+-- What became of the test persons, of whom one is made up and erased each day:
+-- one row, from the first start of a server on. done is by the store's time, and
+-- passed and failed are by the wall clock; failed is 0 unless the last one did.
+CREATE TABLE test_persons (
+    n      INTEGER PRIMARY KEY CHECK (n = 1),
+    done   INTEGER NOT NULL,
+    passed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    why    TEXT    NOT NULL DEFAULT ''
+);
