@@ -19,6 +19,7 @@ import (
 type scanCommand struct {
 	Data    string   `help:"Directory of the store." default:"./data" placeholder:"DIR"`
 	Keyring string   `help:"Keyring file; keyring.db in the directory unless given." placeholder:"FILE"`
+	Witness string   `help:"Directory of the witness; witness in the directory unless given." placeholder:"DIR"`
 	Also    []string `arg:"" optional:"" name:"path" help:"Further files and directories, such as backups."`
 }
 

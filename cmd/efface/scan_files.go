@@ -22,11 +22,10 @@ func (c *scanCommand) files() (scanned, error) {
 	if !(storeFlags{Data: c.Data}).hasStore() {
 		return s, erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data.", c.Data)
 	}
-	roots := append([]string{c.Data}, c.Also...)
-	if c.Keyring != "" {
-		roots = append(roots, c.Keyring)
-	}
-	for _, root := range roots {
+	for _, root := range append([]string{c.Data, c.Keyring, c.Witness}, c.Also...) {
+		if root == "" {
+			continue
+		}
 		if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 			return s, erasure.Errorf(erasure.CodeInvalid, "There is nothing at %s.", root)
 		}

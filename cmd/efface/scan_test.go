@@ -56,6 +56,8 @@ func TestAScanNamesFileAndPlaceAndNeverTheValue(t *testing.T) {
 	plant(filepath.Join(away, "keys", "keyring.db-wal"), 100, base64.StdEncoding.EncodeToString([]byte(value)))
 	plant(filepath.Join(away, "linked", "copy"), 0, value)
 	plant(filepath.Join(away, "backup.db"), 1, value)
+	witness := filepath.Join(away, "witness")
+	plant(filepath.Join(witness, "requests.jsonl"), 9, value)
 	keyring := filepath.Join(away, "keys", "keyring.db")
 	if err := os.WriteFile(keyring, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func TestAScanNamesFileAndPlaceAndNeverTheValue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e := efface(t, "\nbob@example.com\n "+value+"\r\n", "scan", "--data", data, "--keyring", keyring, filepath.Join(away, "backup.db"))
+	e := efface(t, "\nbob@example.com\n "+value+"\r\n", "scan", "--data", data, "--keyring", keyring, "--witness", witness, filepath.Join(away, "backup.db"))
 	if e.code != exitFailed || strings.Count(e.stdout, "\n") != len(at) || strings.Contains(strings.ToLower(e.stdout+e.stderr), "somebody") {
 		t.Errorf("the scan ended with %d: %s%s", e.code, e.stdout, e.stderr)
 	}

@@ -21,7 +21,7 @@ const self = "/proc/self/exe"
 func searchIn(o store.Options) jobs.Search {
 	return func(ctx context.Context, values []string) (files []string, err error) {
 		var found, said bytes.Buffer
-		c := exec.CommandContext(ctx, self, "scan", "--data", o.Dir, "--keyring", o.Keyring)
+		c := exec.CommandContext(ctx, self, "scan", "--data", o.Dir, "--keyring", o.Keyring, "--witness", o.Witness)
 		c.Stdin, c.Stdout, c.Stderr = strings.NewReader(strings.Join(values, "\n")), &found, &said
 		err = c.Run()
 		for line := range strings.Lines(found.String()) {

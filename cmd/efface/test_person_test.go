@@ -16,7 +16,7 @@ import (
 func TestTheServerSearchesItsFilesByAProcess(t *testing.T) {
 	t.Setenv(childMark, "1")
 	data := newStore(t)
-	o := store.Options{Dir: data, Keyring: filepath.Join(data, "keyring.db")}
+	o := store.Options{Dir: data, Keyring: filepath.Join(data, "keyring.db"), Witness: filepath.Join(data, "witness")}
 	values := []string{"test-person-ABCDEFGH", "ABCDEFGH@example.invalid"}
 	if files, err := searchIn(o)(t.Context(), values); err != nil || len(files) != 0 {
 		t.Errorf("in a store without them are found %v, %v", files, err)
