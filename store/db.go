@@ -47,12 +47,15 @@ const (
 // Options say where a store is and how it behaves.
 type Options struct {
 	Dir       string
-	MasterKey string        // "" is master.key in Dir
-	Keyring   string        // "" is keyring.db in Dir
-	LogKey    string        // that signs checkpoints and receipts; "" is log.key in Dir
-	Witness   string        // directory of what must not be lost with the store; "" is witness in Dir
-	NoWitness bool          // keep none: for measuring what it costs
-	Clock     erasure.Clock // nil is the machine's
+	MasterKey string // "" is master.key in Dir
+	Keyring   string // "" is keyring.db in Dir
+	LogKey    string // that signs checkpoints and receipts; "" is log.key in Dir
+	Witness   string // directory of what must not be lost with the store; "" is witness in Dir
+	NoWitness bool   // keep none: for measuring what it costs
+	// NewWitness starts the witness anew from the store, and logs that. The old
+	// one's files are kept in the directory [DB.OldWitness].
+	NewWitness bool
+	Clock      erasure.Clock // nil is the machine's
 	// CancelWindow is for how long a request made through this DB may be
 	// cancelled; zero is [DefaultCancelWindow].
 	CancelWindow time.Duration

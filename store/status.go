@@ -16,6 +16,11 @@ type Status struct {
 	Held time.Duration
 	// Tests is what became of the test persons.
 	Tests erasure.TestPersons
+	// Unwitnessed is how many log entries the witness lacks.
+	Unwitnessed int64
+	// WitnessBeside is whether the witness stands on the disk of the data: then
+	// nobody notices where the whole disk is rolled back.
+	WitnessBeside bool
 }
 
 // waiting notes since when a truncation of the keyring's log has been refused
@@ -36,7 +41,10 @@ func (db *DB) Waiting(busy bool) time.Duration {
 
 // Status tells what the store waits for.
 func (db *DB) Status() Status {
-	s := Status{Held: db.Held(), Tests: db.TestPersons()}
+	s := Status{
+		Held: db.Held(), Tests: db.TestPersons(),
+		Unwitnessed: max(0, db.witness.logged.Load()-db.witness.entries.Load()), WitnessBeside: db.witness.beside,
+	}
 	if since := db.waiting.since.Load(); since != 0 {
 		s.Waiting = db.options.Clock.Now().Boottime - time.Duration(since)*time.Millisecond
 	}

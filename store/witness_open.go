@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
@@ -30,12 +31,13 @@ func (db *DB) openWitness(ctx context.Context) error {
 	if backup && !db.options.Serve { // which [DB.finishRestore] refuses
 		return nil
 	}
+	anew := db.options.NewWitness
 	there, err := witness.There(dir)
-	if err == nil && !there && had {
+	if err == nil && !there && had && !anew {
 		err = fs.ErrNotExist
 	}
-	if err == nil && !there {
-		err = witness.Make(dir, db.keyring.NewWrapped)
+	if err == nil && (!there || anew) {
+		err = db.startWitness(dir)
 	}
 	if err == nil {
 		err = db.openWitnessIn(ctx, dir)
@@ -43,13 +45,10 @@ func (db *DB) openWitness(ctx context.Context) error {
 	if err != nil {
 		return db.witnessError(err)
 	}
-	if had {
+	if had && !anew {
 		return nil
 	}
-	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE store SET witness = 1`)
-		return err
-	})
+	return db.keepsWitness(ctx)
 }
 
 func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
@@ -72,7 +71,17 @@ func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
 		return db.bringUp(ctx, u, size)
 	})
 	db.witness.entries.Store(size)
+	if err != nil {
+		return err
+	}
+	db.witness.beside, err = sameDisk(dir, db.options.Dir)
 	return err
+}
+
+func sameDisk(a, b string) (bool, error) {
+	var of [2]unix.Stat_t
+	err := errors.Join(unix.Stat(a, &of[0]), unix.Stat(b, &of[1]))
+	return of[0].Dev == of[1].Dev, err
 }
 
 // rewrapWitness wraps the witness's key by the keyring's newest master key.
@@ -133,7 +142,7 @@ func (db *DB) olderThanWitness() error {
 }
 
 func (db *DB) forked(index int64) error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness, or restore it with efface restore.",
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness, restore it with efface restore or, where the witness alone is wrong, make a new one with efface witness rebuild.",
 		db.options.Dir, db.options.Witness, index)
 }
 
@@ -289,6 +298,12 @@ func (db *DB) sweepWitness(ctx context.Context, _ SweepOptions, _ *Swept) error 
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrWitness, err)
 	}
+	return db.CheckWitness(ctx)
+}
+
+// CheckWitness compares every entry of the witness with the store's. An opening
+// compares those after the newest signed head, and the rest of the witness.
+func (db *DB) CheckWitness(ctx context.Context) error {
 	if err := db.checkEntries(ctx, 0); err != nil {
 		return db.witnessError(err)
 	}

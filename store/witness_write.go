@@ -29,6 +29,9 @@ type witnessing struct {
 	pending []testimony // of commits, the oldest first
 	behind  atomic.Bool // the last try failed
 
+	old     string       // where the files of the one before are; "" unless it was started anew
+	beside  bool         // it is on the disk of the data
+	logged  atomic.Int64 // how many entries the log had at this program's last commit
 	entries atomic.Int64 // how many of the log's are durable in it
 	signed  atomic.Int64 // how many the newest head there signs
 	unseen  unseen

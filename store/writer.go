@@ -231,6 +231,9 @@ func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error))
 	if err != nil {
 		return errors.Join(err, w.abandon())
 	}
+	if n := len(told.entries); n > 0 {
+		w.db.witness.logged.Store(told.first + int64(n))
+	}
 	if !told.empty() {
 		w.told = append(w.told, told)
 	}

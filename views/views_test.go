@@ -104,7 +104,7 @@ func every() map[string]templ.Component {
 		"key_revoke":     views.KeyRevoke(admin, key),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),
-		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}),
+		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}, true),
 		"developers":     views.Developers(admin, []views.API{{Name: "Lytics", Routes: []views.APIRoute{{Method: "GET", Path: "/v2", Lines: []views.Line{{Text: "curl"}}}}}}),
 		"account":        views.Account(admin, []erasure.Session{{ID: uuid.New()}}, views.PasswordForm{Problems: wrong("current", "password")}),
 		"error":          views.Error(admin, 404, "There is no such page.", "r-1"),

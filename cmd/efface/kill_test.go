@@ -59,6 +59,7 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 	}
 	s.stop()
 	storetest.CheckLog(t, s.data)
+	storetest.CheckWitness(t, s.data)
 	d.checkImports(t, keptPeople)
 	if len(d.asked) < cycles || erased == 0 || d.cancels == 0 || large == 0 {
 		t.Errorf("too little was done: %d requests, %d cancels, %d erased, %d of them in several commits", len(d.asked), d.cancels, erased, large)
@@ -112,6 +113,7 @@ func (d *driver) cycle(t *testing.T) {
 		d.arriving = d.arriving[max(0, len(d.arriving)-2*newComers):]
 	}
 	storetest.CheckLog(t, d.data)
+	storetest.CheckWitnessedLog(t, d.data, false)
 }
 
 // await waits for a moment, or for the process to end by itself.

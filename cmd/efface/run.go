@@ -35,6 +35,7 @@ type cli struct {
 	Operator operatorCommand `cmd:"" help:"Manage the accounts of the privacy staff."`
 	Key      keyCommand      `cmd:"" help:"Manage API keys, and change the master key."`
 	Backup   backupCommand   `cmd:"" help:"Copy the store while it is served, the keyring apart."`
+	Witness  witnessCommand  `cmd:"" help:"Check the witness, or start a new one."`
 	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
 	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`
 	Scan     scanCommand     `cmd:"" help:"Search every byte of the store for the identifiers on standard input, one a line."`

@@ -54,7 +54,11 @@ func (p program) fixRegion(ctx context.Context, db *store.DB, region string) err
 
 // with opens the store for one command beside a server, and closes it.
 func (f storeFlags) with(ctx context.Context, do func(*store.DB) error) error {
-	db, err := store.Open(ctx, f.options())
+	return withOptions(ctx, f.options(), do)
+}
+
+func withOptions(ctx context.Context, o store.Options, do func(*store.DB) error) error {
+	db, err := store.Open(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ const (
 	// suppressed, and of how many.
 	SuppressionsChecked Kind = "suppression.checked"
 	SuppressionLifted   Kind = "suppression.lifted"
-	MasterRotated       Kind = "master.rotated" // every key is wrapped by another master key
+	WitnessRebuilt      Kind = "witness.rebuilt" // it was started anew from the store
+	MasterRotated       Kind = "master.rotated"  // every key is wrapped by another master key
 )
 
 // Entry is one line of the deletion log. In the clear it holds only random

@@ -127,6 +127,32 @@ func Make(dir string, wrapped func() []byte) (err error) {
 	return errors.Join(os.Rename(key+".new", key), syncDir(dir))
 }
 
+// MoveAway moves a witness's files, if there are any, into a new directory below
+// its own, which may be another disk's root. It returns that directory.
+func MoveAway(dir, name string) (string, error) {
+	var there []string
+	for _, name := range []string{keyFile, logFile, headsFile, requestsFile, suppressionsFile} { // the key first: without it there is no witness
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			there = append(there, name)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	if len(there) == 0 {
+		return "", nil
+	}
+	to := filepath.Join(dir, name)
+	if err := os.Mkdir(to, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	for _, name := range there {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(to, name)); err != nil {
+			return "", err
+		}
+	}
+	return to, errors.Join(syncDir(to), syncDir(dir))
+}
+
 // ReadKey reads the wrapped key.
 func ReadKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, keyFile)
@@ -281,11 +307,4 @@ func (w *Witness) eachOf(path string, fn func(line []byte) error) (err error) {
 		}
 		return nil
 	})
-}
-
-// Device is the disk that the witness stands on.
-func (w *Witness) Device() (uint64, error) {
-	var s unix.Stat_t
-	err := unix.Stat(w.dir, &s)
-	return s.Dev, err
 }
