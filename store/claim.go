@@ -110,6 +110,9 @@ func (t *tx) claimed(root claim, joined []claim) error {
 	if err := t.fixKeys(root, together); err != nil {
 		return err
 	}
+	if err := t.setAside(root); err != nil {
+		return fmt.Errorf("setting aside what the check asks for: %w", err)
+	}
 	counts, err := t.counts(root.profile)
 	if err != nil {
 		return fmt.Errorf("counting what will be erased: %w", err)

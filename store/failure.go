@@ -47,11 +47,26 @@ const (
 )
 
 func (t *tx) noteFailure(r request, why string) error {
-	tries := r.Attempts + 1
 	state := r.State
-	if tries >= FailedTries {
+	if r.Attempts+1 >= FailedTries {
 		state = erasure.Failed
 	}
+	return t.noteTry(r, state, why)
+}
+
+// noteHit shows a request as failed at once: what its check found is no
+// hindrance that passes.
+func (t *tx) noteHit(r request, what string) error {
+	if err := t.noteTry(r, erasure.Failed, what); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO check_hits (request) SELECT id FROM requests WHERE id = $1 AND state = 'failed'
+		ON CONFLICT (request) DO NOTHING`, r.ID[:])
+	return err
+}
+
+func (t *tx) noteTry(r request, state erasure.State, why string) error {
+	tries := r.Attempts + 1
 	return t.each(func(scan func(...any) error) error {
 		m, _, err := scanMove(scan, erasure.RequestFailed, r.State, state)
 		m.destroyed = !r.KeysDestroyedAt.IsZero()

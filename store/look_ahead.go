@@ -134,7 +134,7 @@ func steers(query string) bool {
 		return m[1] != "INSERT INTO"
 	case "batches", "request_counts", "batch_counts", "spools", "spooled", "bulk_results", "idempotency", "suppressions", "returns",
 		"merges", "refused_merges", "held_up", "over_limit", "log_entries", "log_hashes", "log_subjects", "log_nodes", "checkpoints",
-		"heartbeat", "sweeps", "scrubs", "sqlite_dbpage", "finds", "sessions", "links", "sign_in_failures",
+		"heartbeat", "sweeps", "scrubs", "sqlite_dbpage", "erasure_checks", "check_hits", "finds", "sessions", "links", "sign_in_failures",
 		"operators", "api_keys":
 		return false
 	}

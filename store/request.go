@@ -19,7 +19,9 @@ const requestColumns = `id, batch, table_, profile, efface_id, joined, state, or
 	COALESCE((SELECT o.email FROM operators o WHERE actor_kind = 'operator' AND o.id = actor_id),
 		(SELECT 'key:' || k.name FROM api_keys k WHERE actor_kind = 'key' AND k.id = actor_id), actor_kind),
 	reference, suppress, requested_at, cancel_before, due, started_at, keys_destroyed_at, finished_at,
-	identifiers, records, attempts, last_error, key_row, key_id, asked, reason`
+	identifiers, records, attempts, last_error, key_row, key_id, asked, reason, checked_at,
+	EXISTS (SELECT 1 FROM check_hits h WHERE h.request = r.id),
+	CASE WHEN state = 'completed' THEN (SELECT s.done_at FROM scrubs s WHERE s.begun > r.finished ORDER BY s.begun LIMIT 1) END`
 
 const requestTables = ` FROM requests r`
 
@@ -31,20 +33,25 @@ type request struct {
 	key           *seal.Ref // nil once destroyed
 	asked, reason []byte
 	waiting       []byte // of a new request: the fingerprint of an identifier that nothing is known of
+	hit           bool   // the check after the deletion found something
 }
 
 func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err error) {
 	var table, state, origin, actor string
-	var keyRow sql.NullInt64
+	var keyRow, cleared sql.NullInt64
 	var keyID *[16]byte
 	err = scan(scan16(&r.ID), scanNull16(&r.Batch), &table, &r.profile, scanNull16(&r.EffaceID), scanNull16(&r.Joined),
 		&state, &origin, &actor, scan16(&r.Actor.ID), &r.RequestedBy, &r.Reference, &r.Suppress,
 		scanTime(&r.RequestedAt), scanTime(&r.CancelBefore), &r.due, scanTime(&r.StartedAt), scanTime(&r.KeysDestroyedAt),
-		scanTime(&r.FinishedAt), &r.Identifiers, &r.Records, &r.Attempts, &r.LastError, &keyRow, scanNull16(&keyID), &r.asked, &r.reason)
+		scanTime(&r.FinishedAt), &r.Identifiers, &r.Records, &r.Attempts, &r.LastError, &keyRow, scanNull16(&keyID), &r.asked, &r.reason,
+		scanTime(&r.CheckedAt), &r.hit, &cleared)
 	r.Table, r.State, r.Origin = erasure.Table(table), erasure.State(state), erasure.Origin(origin)
 	r.Request.Actor.Kind = erasure.ActorKind(actor)
 	if keyRow.Valid && keyID != nil {
 		r.key = &seal.Ref{Row: keyRow.Int64, ID: *keyID}
+	}
+	if cleared.Valid {
+		r.ClearedAt = millis(cleared.Int64)
 	}
 	r.reckon(hb)
 	return r, err
@@ -55,7 +62,7 @@ func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err 
 func (db *DB) scanRequest(scan func(...any) error, hb erasure.Heartbeat) (request, error) {
 	r, err := scanRequest(scan, hb)
 	if r.State == erasure.Completed && db.witness.unseen.has(r.ID) {
-		r.State, r.FinishedAt = erasure.InProgress, time.Time{}
+		r.State, r.FinishedAt, r.CheckedAt, r.ClearedAt = erasure.InProgress, time.Time{}, time.Time{}, time.Time{}
 	}
 	return r, err
 }

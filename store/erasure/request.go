@@ -69,6 +69,8 @@ type Request struct {
 	CancelBefore time.Time // wall-clock time shown for the end of the window
 	StartedAt    time.Time // zero until claimed
 	FinishedAt   time.Time // zero until completed or cancelled
+	CheckedAt    time.Time // zero until nothing was found that should be gone
+	ClearedAt    time.Time // zero until a scrub cleared the traces of what was erased
 
 	// Counts are what was found when asked, and what was erased once completed.
 	Identifiers int

@@ -52,3 +52,23 @@ CREATE TABLE test_persons (
     failed INTEGER NOT NULL DEFAULT 0,
     why    TEXT    NOT NULL DEFAULT ''
 );
+
+-- What the check before a request completes asks for, from the claim until
+-- then. Kind fragment: number, and its key's row and id. Kind lookup: key and
+-- fingerprint. Else a sealed value's table, fragment and n.
+CREATE TABLE erasure_checks (
+    request BLOB    NOT NULL,
+    kind    TEXT    NOT NULL,
+    number  INTEGER NOT NULL,
+    n       INTEGER NOT NULL,
+    value   BLOB    NOT NULL,
+    PRIMARY KEY (request, kind, number, n, value)
+) WITHOUT ROWID;
+
+-- Requests whose check found something, until it finds nothing.
+CREATE TABLE check_hits (
+    request BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+
+-- When the check found nothing; 0 where there was none.
+ALTER TABLE requests ADD COLUMN checked_at INTEGER NOT NULL DEFAULT 0;
