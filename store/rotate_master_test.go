@@ -10,6 +10,7 @@ import (
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/scan"
 	"github.com/efface/efface/store/seal"
 	"github.com/efface/efface/store/storetest"
 )
@@ -131,6 +132,7 @@ func rotate(t *testing.T, dir string, tell func(store.Rotation)) {
 func TestAMasterKeyIsChangedOnceWhereverItBrokeOff(t *testing.T) {
 	r := newRotating(t)
 	copies := t.TempDir()
+	old := wrappedIn(t, r.dir)
 	var steps []store.RotationStep
 	rotate(t, r.dir, func(now store.Rotation) {
 		// What a kill leaves is what the files hold.
@@ -138,6 +140,9 @@ func TestAMasterKeyIsChangedOnceWhereverItBrokeOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		steps = append(steps, now.Step)
+		if n := shown(t, old, r.dir); (n == 0) != (now.Step >= store.OldBytesGone) {
+			t.Errorf("after step %d the keyring's files show %d parts of keys as they were wrapped before", now.Step, n)
+		}
 	})
 	if len(steps) < 6 {
 		t.Fatalf("only %v was told", steps)
@@ -175,6 +180,52 @@ func TestAMasterKeyIsChangedOnceWhereverItBrokeOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wrappedIn are the wrapped keys of a keyring, in parts, so that a torn copy is
+// found too.
+func wrappedIn(t *testing.T, dir string) *scan.Patterns {
+	t.Helper()
+	raw, err := seal.OpenPool(filepath.Join(dir, "keyring.db"), seal.DSNOptions{QueryOnly: true}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	rows, err := raw.Query(`SELECT substr(k, 18) FROM keys WHERE substr(k, 17, 1) <> x'00'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	p := &scan.Patterns{}
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			t.Fatal(err)
+		}
+		for ; len(b) >= 8; b = b[8:] {
+			p.AddBytes(0, b[:8])
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func shown(t *testing.T, p *scan.Patterns, dir string) (n int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "keyring.db*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Find(b, func(scan.Match) { n++ })
+	}
+	return n
 }
 
 // mode makes the files their owner's alone, as copies of them are not.
