@@ -245,3 +245,25 @@ func BenchmarkRewrap(b *testing.B) {
 	}
 	b.ReportMetric(200_000*float64(b.N)/b.Elapsed().Seconds(), "keys/s")
 }
+
+// The past key's name may still be another one of the key in force, where a
+// kill came before the next key took its place.
+func TestTheKeyInForceIsNeverOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.key")
+	if _, err := CreateMaster(path); err != nil {
+		t.Fatal(err)
+	}
+	f, err := masterFilesOf(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.makeNext(2), f.keepPast(), f.removePast()); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := LoadMaster(path); err != nil || m.secret.former == nil {
+		t.Errorf("LoadMaster = %v", err)
+	}
+	if next, past, err := MasterChanging(path); err != nil || !next || past {
+		t.Errorf("MasterChanging = %v, %v, %v", next, past, err)
+	}
+}
