@@ -19,7 +19,7 @@ var allowed = []struct {
 	imports []string
 }{
 	{"cmd/efface", []string{"handlers", "jobs", "store", "store/erasure", "store/evidence", "store/ingest", "store/scan", "static"}},
-	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/ingest"}},
+	{"handlers", []string{"handlers/compat/*", "handlers/wire", "views", "static", "store", "store/erasure", "store/evidence", "store/ingest"}},
 	{"handlers/wire", []string{"store", "store/erasure"}},
 	{"handlers/compat/compattest", []string{"handlers", "jobs", "store", "store/erasure", "store/ingest", "store/storetest"}},
 	{"handlers/compat/*", []string{"handlers/wire", "store", "store/erasure", "store/ingest"}},

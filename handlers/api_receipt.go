@@ -13,11 +13,9 @@ func (s *Server) readReceipt(w http.ResponseWriter, r *http.Request, _ erasure.A
 	if !ok {
 		return store.ErrNoRequest
 	}
-	receipt, err := s.db.Receipt(r.Context(), id)
+	_, file, err := s.db.Receipt(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(receipt)
-	return err
+	return sendReceipt(w, id, file)
 }

@@ -3,6 +3,8 @@ document.addEventListener("click", async (event) => {
   const menu = event.target.closest("[data-menu]");
   if (menu) menu.setAttribute("aria-expanded", menu.getAttribute("aria-expanded") !== "true");
 
+  if (event.target.closest("[data-print]")) print();
+
   // <button data-copy="ID OF AN ELEMENT"> copies that element's text.
   const copy = event.target.closest("[data-copy]");
   if (!copy) return;

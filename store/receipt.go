@@ -25,35 +25,36 @@ var (
 // [evidence.VerifyReceipt] verifies. Its errors are [ErrNoRequest],
 // [erasure.CodeConflict] before the completion, and [erasure.CodeNotFound] once
 // the content of its log entry has gone.
-func (db *DB) Receipt(ctx context.Context, id erasure.RequestID) ([]byte, error) {
+func (db *DB) Receipt(ctx context.Context, id erasure.RequestID) (out evidence.Receipt, file []byte, err error) {
 	r, err := db.Request(ctx, id)
 	if err != nil {
-		return nil, err
+		return out, nil, err
 	}
 	if r.State != erasure.Completed {
-		return nil, errNoReceipt
+		return out, nil, errNoReceipt
 	}
-	out := evidence.Receipt{Version: evidence.ReceiptVersion, Method: destroyedBy, CopiesUntil: evidence.Time(r.KeysDestroyedAt.Add(db.options.KeepKeyringCopies))}
+	out = evidence.Receipt{Version: evidence.ReceiptVersion, Method: destroyedBy, CopiesUntil: evidence.Time(r.KeysDestroyedAt.Add(db.options.KeepKeyringCopies))}
 	if err := db.reads.QueryRowContext(ctx, `SELECT program FROM requests WHERE id = $1`, id[:]).Scan(&out.Program); err != nil {
-		return nil, err
+		return out, nil, err
 	}
 	out.Request = receiptRequest(r)
 	out.Counts = evidence.ReceiptCounts{Identifiers: r.Identifiers, Records: r.Records}
 	if out.Counts.Keys, err = db.keysOf(ctx, id); err != nil {
-		return nil, err
+		return out, nil, err
 	}
 	index, entry, err := db.requestEntry(ctx, id, erasure.RequestCompleted)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errReceiptGone
+		return out, nil, errReceiptGone
 	}
 	if err != nil {
-		return nil, err
+		return out, nil, err
 	}
 	out.Entry = entry
 	if out.Checkpoint, out.Proof, err = db.inclusion(ctx, index); err != nil {
-		return nil, fmt.Errorf("proving log entry %d: %w", index, err)
+		return out, nil, fmt.Errorf("proving log entry %d: %w", index, err)
 	}
-	return out.Sign(db.signer)
+	file, err = out.Sign(db.signer)
+	return out, file, err
 }
 
 func receiptRequest(r erasure.Request) evidence.ReceiptRequest {

@@ -20,7 +20,7 @@ func BenchmarkReceipt(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := d.Receipt(b.Context(), id); err != nil {
+		if _, _, err := d.Receipt(b.Context(), id); err != nil {
 			b.Fatal(err)
 		}
 	}

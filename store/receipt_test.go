@@ -32,7 +32,7 @@ func TestAReceiptIsVerifiedByThePublicKeyAlone(t *testing.T) {
 	v, err := evidence.ParseVerifier(d.LogKey())
 	must(t, err)
 	for _, id := range ids {
-		file, err := d.Receipt(t.Context(), id)
+		_, file, err := d.Receipt(t.Context(), id)
 		must(t, err)
 		r, err := evidence.VerifyReceipt(file, v)
 		must(t, err)

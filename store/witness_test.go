@@ -148,7 +148,7 @@ func TestNothingIsAcknowledgedThatTheWitnessLacks(t *testing.T) {
 	if state := d.state(t, r.ID); state != erasure.InProgress {
 		t.Errorf("the request is shown as %s", state)
 	}
-	if _, err := d.Receipt(t.Context(), r.ID); erasure.CodeOf(err) != erasure.CodeConflict {
+	if _, _, err := d.Receipt(t.Context(), r.ID); erasure.CodeOf(err) != erasure.CodeConflict {
 		t.Errorf("its receipt is answered with %v", err)
 	}
 	entries := len(storetest.CheckLog(t, d.dir))
@@ -166,7 +166,8 @@ func TestNothingIsAcknowledgedThatTheWitnessLacks(t *testing.T) {
 	if state := d.state(t, r.ID); state != erasure.Completed {
 		t.Errorf("the request is shown as %s", state)
 	}
-	must(t, second(d.Receipt(t.Context(), r.ID)))
+	_, _, err = d.Receipt(t.Context(), r.ID)
+	must(t, err)
 	storetest.CheckWitness(t, d.dir)
 }
 

@@ -125,6 +125,9 @@ func (s shots) takeLists() {
 	s.visit("/logs?state=completed")
 	s.press("#rows a")
 	s.take("completed", 1280, "light")
+	s.press("#receipt a")
+	s.take("receipt", 1280, "light")
+	s.take("receipt-narrow", 390, "dark")
 	s.visit("/activity")
 	s.take("activity", 1280, "light")
 }

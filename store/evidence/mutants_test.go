@@ -47,7 +47,7 @@ func newScene(t *testing.T, people int) (s scene) {
 		must(t, err)
 	}
 	for _, id := range ids {
-		file, err := db.Receipt(t.Context(), id)
+		_, file, err := db.Receipt(t.Context(), id)
 		must(t, err)
 		s.receipts = append(s.receipts, file)
 	}

@@ -55,6 +55,12 @@ type ReceiptRequest struct {
 	Table           erasure.Table  `json:"table"`
 }
 
+// EntryIndex is the place of the receipt's entry in the log.
+func (r Receipt) EntryIndex() (int64, error) {
+	e, err := readEntry(r.Entry)
+	return e.Index, err
+}
+
 // The frame around a receipt. The signature is that of a note's over the
 // receipt's exact bytes and a line end, with the key's hash before it.
 const (
