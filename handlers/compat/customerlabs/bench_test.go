@@ -57,11 +57,15 @@ type intake struct {
 	people int
 	key    string
 	asked  int // people asked for before
+
+	witness   string // its directory
+	noWitness bool
 }
 
 func (in *intake) open(b *testing.B, commitLimit int) *store.DB {
 	b.Helper()
-	db, err := store.Open(b.Context(), store.Options{Dir: in.dir, CommitLimit: commitLimit})
+	db, err := store.Open(b.Context(), store.Options{Dir: in.dir, CommitLimit: commitLimit,
+		Witness: in.witness, NewWitness: in.witness != "", NoWitness: in.noWitness})
 	if err == nil {
 		_, err = db.FixRegion(b.Context(), "DE") // as every server does
 	}
