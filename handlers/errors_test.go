@@ -7,10 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -77,6 +80,29 @@ func TestAFullDiskIsToldAsWhatItIs(t *testing.T) {
 	if !strings.Contains(a.find("main").Text(), "its disk is full") {
 		t.Errorf("the page says\n%s", a.body)
 	}
+}
+
+func TestAWitnessThatCannotBeWrittenIsToldAsWhatItIs(t *testing.T) {
+	st := newSite(t)
+	b := st.signedIn(erasure.Staff)
+	st.failing("/unwitnessed", fmt.Errorf("%w: %w", store.ErrWitness, syscall.ENOSPC))
+	a := b.get("/unwitnessed").want(http.StatusServiceUnavailable)
+	wantReference(t, st, a)
+	if !strings.Contains(a.find("main").Text(), "its witness can't be written to") {
+		t.Errorf("the page says\n%s", a.body)
+	}
+	log := filepath.Join(st.db.Options().Witness, "log.jsonl")
+	if err := os.Rename(log, log+".away"); err != nil {
+		t.Fatal(err)
+	}
+	_ = st.db.LogExport(t.Context(), erasure.Terminal) // is not acknowledged
+	if ready := st.browser().get("/readyz").want(http.StatusServiceUnavailable); !strings.Contains(ready.body, "the witness cannot be written") {
+		t.Errorf("it says %q", ready.body)
+	}
+	if err := os.Rename(log+".away", log); err != nil {
+		t.Fatal(err)
+	}
+	st.browser().get("/readyz").want(http.StatusOK)
 }
 
 func TestALimitedErrorSaysHowLongToWait(t *testing.T) {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,5 +282,27 @@ func TestADamagedWitnessIsRefused(t *testing.T) {
 			t.Errorf("%s: the error is %v", c.file, err)
 		}
 		must(t, os.WriteFile(path, good, 0o600))
+	}
+}
+
+// A program that is slower than another one to write its entries finds them
+// written already, and the other one does not leave a gap for them.
+func TestProgramsWriteOneAnothersEntries(t *testing.T) {
+	d := openOnDisk(t)
+	other := d.again(t)
+	mend := breakWitness(t, d.dir)
+	if _, _, err := d.RequestErasure(t.Context(), unknown("slow@example.com")); !errors.Is(err, store.ErrWitness) {
+		t.Fatalf("a request is answered with %v", err)
+	}
+	mend()
+	for n := range 3 {
+		asks(t, other, fmt.Sprint(n, "@example.com"))
+	}
+	storetest.CheckWitnessedLog(t, d.dir, true)
+	slow := asks(t, d, "slow@example.com")
+	asks(t, d, "next@example.com")
+	storetest.CheckWitness(t, d.dir)
+	if _, there := d.AskedFor(t)[slow.ID]; !there {
+		t.Error("the request that was not acknowledged is not kept")
 	}
 }
