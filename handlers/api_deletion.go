@@ -19,6 +19,8 @@ type deletion struct {
 	CancelBefore *string        `json:"cancel_before"`
 	StartedAt    *string        `json:"started_at"`
 	FinishedAt   *string        `json:"finished_at"`
+	CheckedAt    *string        `json:"checked_at"`
+	ClearedAt    *string        `json:"cleared_at"`
 	Identifiers  int            `json:"identifiers"`
 	Records      int            `json:"records"`
 	Attempts     int            `json:"attempts"`
@@ -33,6 +35,7 @@ func deletionOf(r erasure.Request) deletion {
 		ID: r.ID.String(), EffaceID: r.EffaceID, Table: r.Table, State: r.State, Origin: r.Origin,
 		RequestedBy: r.RequestedBy, RequestedAt: wire.Time(r.RequestedAt), CancelBefore: wire.Time(r.CancelBefore),
 		StartedAt: wire.Time(r.StartedAt), FinishedAt: wire.Time(r.FinishedAt),
+		CheckedAt: wire.Time(r.CheckedAt), ClearedAt: wire.Time(r.ClearedAt),
 		Identifiers: r.Identifiers, Records: r.Records, Attempts: r.Attempts, LastError: wire.OrNull(r.LastError),
 		Suppress: r.Suppress, Reference: wire.OrNull(r.Reference),
 	}

@@ -37,6 +37,9 @@ func readiness(st store.Status) string {
 	if st.Held > 0 {
 		fmt.Fprintf(&b, "the clock jumped over a restart, erasures wait: %s\n", st.Held.Round(time.Second))
 	}
+	if st.Hits > 0 {
+		fmt.Fprintf(&b, "the check after a deletion found something that should be gone: %d requests\n", st.Hits)
+	}
 	if !st.Tests.Failed.IsZero() {
 		fmt.Fprintf(&b, "the test person of %s was not erased as promised\n", st.Tests.Failed.Format(time.RFC3339))
 	}

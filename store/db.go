@@ -137,6 +137,7 @@ type DB struct {
 	used   keyUse
 
 	waiting waiting
+	hits    atomic.Int64                        // see [DB.Hits]
 	tests   atomic.Pointer[erasure.TestPersons] // nil where there was none yet
 
 	queueing sync.Map      // erasure.BatchID of the lists that are being queued
@@ -204,6 +205,9 @@ func (db *DB) open(ctx context.Context) error {
 		return err
 	}
 	if err := db.finishRestore(ctx); err != nil || !db.options.Serve {
+		return err
+	}
+	if err := db.loadHits(ctx); err != nil {
 		return err
 	}
 	if err := db.loadTestPersons(ctx); err != nil {

@@ -133,6 +133,9 @@ func (db *DB) checkAndComplete(ctx context.Context, gone []request) (completed i
 		}
 		return nil
 	})
+	if err == nil && (len(found) > 0 || slices.ContainsFunc(gone, func(r request) bool { return r.hit })) {
+		err = db.loadHits(ctx)
+	}
 	return completed, err
 }
 

@@ -87,7 +87,7 @@ func (db *DB) openSecondReader() (*secondReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := seal.OpenPool(filepath.Join(db.options.Dir, databaseFile), seal.DSNOptions{QueryOnly: true}, 1)
+	pool, err := seal.OpenPool(filepath.Join(db.options.Dir, databaseFile), seal.DSNOptions{QueryOnly: true, CacheKiB: writerCacheKiB}, 1)
 	if err != nil {
 		return nil, errors.Join(err, keys.Close())
 	}
@@ -189,9 +189,16 @@ func (s *secondReader) sample(ctx context.Context, ids []any, found hits) error 
 	})
 }
 
-// CheckHits tells of how many open requests the check after the deletion found
-// something that should be gone.
-func (db *DB) CheckHits(ctx context.Context) (n int, err error) {
-	err = db.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM check_hits`).Scan(&n)
-	return n, err
+// Hits is of how many open requests the check after the deletion found something
+// that should be gone. It reads no file, for every page tells of it.
+func (db *DB) Hits() int64 { return db.hits.Load() }
+
+func (db *DB) loadHits(ctx context.Context) error {
+	var n int64
+	err := db.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM check_hits`).Scan(&n)
+	if err != nil {
+		return fmt.Errorf("reading what checks found: %w", err)
+	}
+	db.hits.Store(n)
+	return nil
 }

@@ -16,6 +16,9 @@ type Status struct {
 	Held time.Duration
 	// Tests is what became of the test persons.
 	Tests erasure.TestPersons
+	// Hits is of how many open requests the check after the deletion found
+	// something that should be gone.
+	Hits int64
 	// Unwitnessed is how many log entries the witness lacks.
 	Unwitnessed int64
 	// WitnessBeside is whether the witness stands on the disk of the data: then
@@ -42,7 +45,7 @@ func (db *DB) Waiting(busy bool) time.Duration {
 // Status tells what the store waits for.
 func (db *DB) Status() Status {
 	s := Status{
-		Held: db.Held(), Tests: db.TestPersons(),
+		Held: db.Held(), Tests: db.TestPersons(), Hits: db.hits.Load(),
 		Unwitnessed: max(0, db.witness.logged.Load()-db.witness.entries.Load()), WitnessBeside: db.witness.beside,
 	}
 	if since := db.waiting.since.Load(); since != 0 {

@@ -17,6 +17,7 @@ type Page struct {
 	Notice   string           // one sentence on what was just done, after a redirect
 	Held     time.Duration    // for how long erasures wait because the clock jumped over a restart
 	Tests    erasure.TestPersons
+	Hits     int64 // erasures whose check found something that should be gone
 }
 
 // signedIn reports whether the page has a navigation to show.
