@@ -19,8 +19,6 @@ type deletion struct {
 	CancelBefore *string        `json:"cancel_before"`
 	StartedAt    *string        `json:"started_at"`
 	FinishedAt   *string        `json:"finished_at"`
-	CheckedAt    *string        `json:"checked_at"`
-	ClearedAt    *string        `json:"cleared_at"`
 	Identifiers  int            `json:"identifiers"`
 	Records      int            `json:"records"`
 	Attempts     int            `json:"attempts"`
@@ -28,6 +26,8 @@ type deletion struct {
 	BatchID      *string        `json:"batch_id"`
 	Suppress     bool           `json:"suppress"`
 	Reference    *string        `json:"reference"`
+	CheckedAt    *string        `json:"checked_at"`
+	ClearedAt    *string        `json:"cleared_at"`
 }
 
 func deletionOf(r erasure.Request) deletion {
