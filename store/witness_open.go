@@ -8,11 +8,9 @@ import (
 	"hash/fnv"
 	"io/fs"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sys/unix"
 
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/store/evidence"
 	"github.com/efface/efface/store/witness"
 )
 
@@ -119,98 +117,6 @@ func (db *DB) witnessError(err error) error {
 	return fmt.Errorf("opening the witness: %w", err)
 }
 
-// checkWitness compares the witness with the store: the tree with the newest
-// signed head, and each entry after that with its hash. It returns how many
-// entries the store has.
-func (db *DB) checkWitness(ctx context.Context, u *witness.Update) (size int64, err error) {
-	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
-		return 0, err
-	}
-	from, err := db.checkHead(ctx, u.Head(), size)
-	if err != nil {
-		return 0, err
-	}
-	if u.Next() > size {
-		return 0, db.olderThanWitness()
-	}
-	return size, db.checkEntries(ctx, from)
-}
-
-func (db *DB) olderThanWitness() error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back, or restore it with efface restore.",
-		db.options.Dir, db.options.Witness)
-}
-
-func (db *DB) forked(index int64) error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness, restore it with efface restore or, where the witness alone is wrong, make a new one with efface witness rebuild.",
-		db.options.Dir, db.options.Witness, index)
-}
-
-// checkHead returns how many entries the head signs.
-func (db *DB) checkHead(ctx context.Context, signed string, size int64) (int64, error) {
-	if signed == "" {
-		return 0, nil
-	}
-	v, err := evidence.ParseVerifier(db.signer.VerifierKey())
-	if err != nil {
-		return 0, err
-	}
-	head, err := evidence.OpenCheckpoint(signed, v)
-	if err != nil {
-		return 0, erasure.Errorf(erasure.CodeConflict, "The newest head of the witness in %s is not signed by this store's log key; put the log key and the witness of this store in their places.", db.options.Witness)
-	}
-	if head.Size > size {
-		return 0, db.olderThanWitness()
-	}
-	root, err := tlog.TreeHash(head.Size, db.tree(ctx))
-	if err != nil {
-		return 0, err
-	}
-	if root != head.Root {
-		return 0, db.forked(head.Size - 1)
-	}
-	db.witness.signed.Store(head.Size)
-	return head.Size, nil
-}
-
-const hashesQuery = `SELECT hash FROM log_hashes WHERE idx >= $1 ORDER BY idx LIMIT $2`
-
-// checkEntries compares the witness's entries with their hashes in the store.
-func (db *DB) checkEntries(ctx context.Context, from int64) error {
-	var hashes []tlog.Hash
-	return db.witness.Entries(from, func(index int64, line []byte) error {
-		if len(hashes) == 0 {
-			var err error
-			if hashes, err = db.leafHashes(ctx, index); err != nil {
-				return err
-			}
-		}
-		hash, _, err := evidence.LineHash(line, index)
-		if err != nil {
-			return err
-		}
-		if len(hashes) == 0 || hash != hashes[0] {
-			return db.forked(index)
-		}
-		hashes = hashes[1:]
-		return nil
-	})
-}
-
-func (db *DB) leafHashes(ctx context.Context, from int64) (hashes []tlog.Hash, err error) {
-	rows, err := db.reads.QueryContext(ctx, hashesQuery, from, linesPerRead)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(rows, func(scan func(...any) error) error {
-		var h tlog.Hash
-		err := scan(scan32(&h))
-		hashes = append(hashes, h)
-		return err
-	})
-	return hashes, err
-}
-
 // bringUp writes what the store has and the witness lacks, and takes from it what
 // has ended in the store.
 func (db *DB) bringUp(ctx context.Context, u *witness.Update, size int64) error {
@@ -299,13 +205,4 @@ func (db *DB) sweepWitness(ctx context.Context, _ SweepOptions, _ *Swept) error 
 		return fmt.Errorf("%w: %w", ErrWitness, err)
 	}
 	return db.CheckWitness(ctx)
-}
-
-// CheckWitness compares every entry of the witness with the store's. An opening
-// compares those after the newest signed head, and the rest of the witness.
-func (db *DB) CheckWitness(ctx context.Context) error {
-	if err := db.checkEntries(ctx, 0); err != nil {
-		return db.witnessError(err)
-	}
-	return nil
 }

@@ -178,21 +178,6 @@ func (u *Update) End(ids []erasure.RequestID) error {
 	return nil
 }
 
-// Open lists the requests that are kept.
-func (u *Update) Open() []erasure.RequestID {
-	ids := make([]erasure.RequestID, 0, len(u.w.requests.places))
-	for id := range u.w.requests.places {
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// Keeps reports whether a request is kept.
-func (u *Update) Keeps(id erasure.RequestID) bool {
-	_, ok := u.w.requests.places[id]
-	return ok
-}
-
 // Compact writes the file of the requests anew where it is mostly blank.
 func (u *Update) Compact() error { return u.w.requests.compact(u.w.disk) }
 
