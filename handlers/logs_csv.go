@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -36,6 +37,11 @@ func (s *Server) exportLogs(w http.ResponseWriter, r *http.Request) error {
 	if err := s.db.LogExport(r.Context(), actor(r)); err != nil {
 		return err
 	}
+	size, err := s.db.Checkpoint(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Link", fmt.Sprintf(`</logs/checkpoint?size=%d>; rel="describedby"`, size))
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 	w.Header().Set("Content-Disposition", `attachment; filename="deletion-logs.csv"`)
 	out := newCSV(w)

@@ -103,6 +103,7 @@ func (s *Server) table() []route {
 		{"GET", "/bulk/{id}/results.csv", staff, noBody, false, s.exportResults},
 		{"GET", "/logs", signedIn, noBody, false, s.showLogs},
 		{"GET", "/logs/rows", signedIn, noBody, true, s.pollRows},
+		{"GET", "/logs/checkpoint", signedIn, noBody, false, s.downloadCheckpoint},
 		{"GET", "/logs/export", auditing, noBody, false, s.exportLog},
 		{"GET", "/logs.csv", signedIn, noBody, false, s.exportLogs},
 		{"GET", "/suppressions", signedIn, noBody, false, s.showSuppressions},

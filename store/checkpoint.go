@@ -19,6 +19,8 @@ import (
 // be while the log has grown since.
 const checkpointEvery = 10 * time.Minute
 
+var errNoCheckpoint = erasure.Errorf(erasure.CodeNotFound, "No checkpoint of the log was signed at this size.")
+
 // loadLogKey reads the key that signs the log's checkpoints and receipts. It is
 // made once: with another one, nothing that was signed before could be verified.
 func (db *DB) loadLogKey(ctx context.Context) error {
@@ -92,9 +94,27 @@ func (db *DB) newestCheckpoint(ctx context.Context) (c checkpoint, err error) {
 }
 
 // Checkpoint signs how the log stands, unless that is signed already, and
-// returns the newest checkpoint.
-func (db *DB) Checkpoint(ctx context.Context) (signed string, err error) {
+// returns how many entries the newest checkpoint covers.
+func (db *DB) Checkpoint(ctx context.Context) (size int64, err error) {
 	c, err := db.checkpointOf(ctx, 0)
+	return c.size, err
+}
+
+// CheckpointAt returns the checkpoint that was signed of so many entries or,
+// for 0, the newest one; [erasure.CodeNotFound] where there is none.
+func (db *DB) CheckpointAt(ctx context.Context, size int64) (signed string, err error) {
+	c := checkpoint{size: size}
+	if size == 0 {
+		c, err = db.newestCheckpoint(ctx)
+	} else {
+		err = db.reads.QueryRowContext(ctx, `SELECT made, signed FROM checkpoints WHERE size = $1`, size).Scan(&c.made, &c.signed)
+		if err == nil && size > db.witness.signed.Load() {
+			err = db.publish(ctx, c)
+		}
+	}
+	if errors.Is(err, sql.ErrNoRows) || err == nil && c.signed == "" {
+		return "", errNoCheckpoint
+	}
 	return c.signed, err
 }
 
