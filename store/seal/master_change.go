@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,7 +62,7 @@ func lockMaster(path string, alone bool) (*os.File, error) {
 	if err != nil {
 		return nil, unreadMaster(path, err)
 	}
-	switch err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); {
+	switch err := flockSoon(f, how); {
 	case err == nil:
 		return f, nil
 	case errors.Is(err, unix.EWOULDBLOCK) && alone:
@@ -74,6 +75,19 @@ func lockMaster(path string, alone bool) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil // on a file system without locks nobody can change the key
+}
+
+// lockPatience is how long a lock is waited for. A command that is ending, or a
+// program that one has just started, may hold it for some milliseconds.
+const lockPatience = time.Second
+
+func flockSoon(f *os.File, how int) error {
+	for began := time.Now(); ; time.Sleep(lockPatience / 50) {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(began) > lockPatience {
+			return err
+		}
+	}
 }
 
 // MasterChanging reports whether a change of the master key at path was broken
