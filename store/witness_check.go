@@ -28,12 +28,12 @@ func (db *DB) checkWitness(ctx context.Context, u *witness.Update) (size int64, 
 }
 
 func (db *DB) olderThanWitness() error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back, or restore it with efface restore.",
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back or, to go on with this one, move the witness aside and keep it.",
 		db.options.Dir, db.options.Witness)
 }
 
 func (db *DB) forked(index int64) error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness, restore it with efface restore or, where the witness alone is wrong, make a new one with efface witness rebuild.",
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s and its witness in %s tell of entry %d of the deletion log differently; put back the efface.db that belongs to the witness or, where the witness alone is wrong, make a new one with efface witness rebuild.",
 		db.options.Dir, db.options.Witness, index)
 }
 

@@ -1,7 +1,7 @@
 // Package witness keeps a copy of what must not be lost with the store: the
 // entries of the deletion log and its signed heads, the open requests, and the
 // suppressions. It stands in a directory of its own, meant for another disk, as
-// files of lines. docs/architecture.md says what is in each.
+// files of lines. docs/threat-model.md says what is in each.
 package witness
 
 import (
