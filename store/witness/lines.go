@@ -16,13 +16,20 @@ type lines struct {
 	path   string
 	f      *os.File
 	size   int64 // up to the end of the last whole line
-	synced int64 // how much of that is known to be durable
+	base   int64 // what of that stood there when the update began
+	synced int64 // how much of it is known to be durable
 	dirty  bool  // written since
 }
 
 // refresh takes notice of what another program wrote since, and cuts off a half
 // last line: what a kill leaves. anew says that all of it is to be read again.
 func (l *lines) refresh() (anew bool, err error) {
+	anew, err = l.read()
+	l.base = l.size
+	return anew, err
+}
+
+func (l *lines) read() (anew bool, err error) {
 	if l.f != nil {
 		anew, err := l.replaced()
 		if err != nil {
@@ -72,14 +79,15 @@ func (l *lines) forget() error {
 	return err
 }
 
-// takeBack forgets what may not be durable. After a sync that failed another one
-// may succeed and have lost it, so it is cut off to be written again.
+// takeBack cuts off what a failed update appended, to be written again: after a
+// sync that failed another one may succeed and have lost it. What stood there
+// before the update stays, for it may be acknowledged.
 func (l *lines) takeBack() {
 	if l.f == nil {
 		return
 	}
-	if l.dirty && l.size > l.synced {
-		_ = l.f.Truncate(l.synced) // a half line that stays is cut off by the next refresh
+	if l.size > l.base {
+		_ = l.f.Truncate(l.base) // a half line that stays is cut off by the next refresh
 	}
 	_ = l.forget()
 }
@@ -231,7 +239,7 @@ func (l *lines) replace(d disk, fill func(write func(line []byte) error) error) 
 		return errors.Join(err, f.Close(), os.Remove(beside))
 	}
 	old, size := l.f, l.size
-	l.f, l.size, l.synced, l.dirty = f, anew.size, anew.size, false
+	l.f, l.size, l.base, l.synced, l.dirty = f, anew.size, anew.size, anew.size, false
 	return errors.Join(syncDir(filepath.Dir(l.path)), overwrite(old, size), old.Close())
 }
 
