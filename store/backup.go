@@ -162,9 +162,14 @@ func copyTables(ctx context.Context, conn *sql.Conn) error {
 	var statements []string
 	for _, p := range parts {
 		statements = append(statements, p.sql)
-		if p.kind == "table" && p.name != "lookup" {
-			statements = append(statements, fmt.Sprintf(`INSERT INTO main.%[1]s SELECT * FROM source.%[1]s`, p.name))
+		if p.kind != "table" || p.name == "lookup" {
+			continue
 		}
+		copied := fmt.Sprintf(`INSERT INTO main.%[1]s SELECT * FROM source.%[1]s`, p.name)
+		if p.name == "erasure_checks" { // which set fingerprints aside as well
+			copied += ` WHERE kind <> 'lookup'`
+		}
+		statements = append(statements, copied)
 	}
 	statements = append(statements,
 		`DELETE FROM main.sqlite_sequence`, `INSERT INTO main.sqlite_sequence SELECT * FROM source.sqlite_sequence`,

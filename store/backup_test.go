@@ -153,3 +153,28 @@ func TestABackupIsWrittenOverNothing(t *testing.T) {
 		}
 	}
 }
+
+// What a claim sets aside to check an erasure by stays out of backups as well.
+func TestABackupOfAnErasureUnderWayCannotBeSearched(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	storetest.Requested(t, d.DB, "user_id", "u1")
+	d.clock.Advance(store.DefaultCancelWindow)
+	must(t, second(d.ClaimDue(t.Context(), 1)))
+	backup, _, _ := d.backup(t)
+	copied, err := os.ReadFile(filepath.Join(backup, "efface.db"))
+	must(t, err)
+	rows, err := storetest.Raw(t, d.dir).Query(`SELECT mac FROM lookup UNION SELECT value FROM erasure_checks WHERE kind = 'lookup'`)
+	must(t, err)
+	n := 0
+	for rows.Next() {
+		var mac []byte
+		must(t, rows.Scan(&mac))
+		if n++; bytes.Contains(copied, mac) {
+			t.Errorf("the look-up fingerprint %x is in the backup", mac)
+		}
+	}
+	if must(t, rows.Err()); n == 0 {
+		t.Error("there are no fingerprints to look for")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -30,6 +31,9 @@ func (db *DB) loadLogKey(ctx context.Context) error {
 	}
 	path := db.options.LogKey
 	text, err := seal.ReadSecret(path)
+	if err == nil && text == "" && known == "" { // it was being made
+		err = errors.Join(os.Remove(path), fs.ErrNotExist)
+	}
 	if errors.Is(err, fs.ErrNotExist) && known == "" {
 		text, err = createLogKey(path, db.id)
 	}

@@ -39,7 +39,7 @@ func (db *DB) Receipt(ctx context.Context, id erasure.RequestID) (out evidence.R
 	}
 	out.Request = receiptRequest(r)
 	out.Counts = evidence.ReceiptCounts{Identifiers: r.Identifiers, Records: r.Records}
-	if out.Counts.Keys, err = db.keysOf(ctx, id); err != nil {
+	if out.Counts.Keys, err = db.keysOf(ctx, r); err != nil {
 		return out, nil, err
 	}
 	index, entry, err := db.requestEntry(ctx, id, erasure.RequestCompleted)
@@ -81,10 +81,14 @@ func (db *DB) requestEntry(ctx context.Context, id erasure.RequestID, kind erasu
 }
 
 // keysOf reads how many keys an erasure destroyed.
-func (db *DB) keysOf(ctx context.Context, id erasure.RequestID) (int, error) {
+func (db *DB) keysOf(ctx context.Context, r erasure.Request) (int, error) {
+	id := r.ID
+	if r.Joined != nil { // they are counted with the request that it was carried out with
+		id = *r.Joined
+	}
 	_, entry, err := db.requestEntry(ctx, id, erasure.KeysDestroyed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return 0, errReceiptGone
 	}
 	if err != nil {
 		return 0, err

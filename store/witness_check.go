@@ -69,11 +69,11 @@ const hashesQuery = `SELECT hash FROM log_hashes WHERE idx >= $1 ORDER BY idx LI
 // checkEntries compares the witness's entries with their hashes in the store.
 func (db *DB) checkEntries(ctx context.Context, from int64) error {
 	var hashes []tlog.Hash
-	return db.witness.Entries(from, func(index int64, line []byte) error {
+	var unread error // the store's own, which is no damage of the witness
+	err := db.witness.Entries(from, func(index int64, line []byte) error {
 		if len(hashes) == 0 {
-			var err error
-			if hashes, err = db.leafHashes(ctx, index); err != nil {
-				return err
+			if hashes, unread = db.leafHashes(ctx, index); unread != nil {
+				return unread
 			}
 		}
 		hash, _, err := evidence.LineHash(line, index)
@@ -86,6 +86,10 @@ func (db *DB) checkEntries(ctx context.Context, from int64) error {
 		hashes = hashes[1:]
 		return nil
 	})
+	if unread != nil {
+		return unread
+	}
+	return err
 }
 
 func (db *DB) leafHashes(ctx context.Context, from int64) (hashes []tlog.Hash, err error) {

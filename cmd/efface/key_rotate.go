@@ -17,10 +17,11 @@ func (c *rotateMaster) Run(ctx context.Context, p program) error {
 	return c.withExisting(ctx, func(db *store.DB) error {
 		var done atomic.Int64
 		var bar *progress
-		waiting := false
+		waiting, changed := false, false
 		err := db.RotateMaster(ctx, erasure.Terminal, func(r store.Rotation) {
 			switch r.Step {
 			case store.NextMasterMade:
+				changed = true
 				bar = newProgress(p.stderr, r.Rows, &done, "keys")
 			case store.KeysWrapped:
 				done.Store(r.Row)
@@ -37,6 +38,10 @@ func (c *rotateMaster) Run(ctx context.Context, p program) error {
 		})
 		if err != nil {
 			return err
+		}
+		if !changed {
+			fmt.Fprintln(p.stderr, "The change of the master key that was broken off is ended. Run this again to change it once more.")
+			return nil
 		}
 		fmt.Fprintf(p.stderr, `The master key is changed. Copy the new one, %s, to where you keep the old one's copy: nothing opens this store without it.
 Copies of the keyring from before open with the old master key alone. Destroy its copies once the last of these is gone.

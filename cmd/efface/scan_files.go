@@ -39,6 +39,7 @@ func (s *scanned) add(root string) {
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error { // its errors are taken note of
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // gone meanwhile
+		case errors.Is(err, fs.ErrPermission) && d != nil && d.IsDir() && d.Name() == "lost+found": // a file system's own
 		case err != nil:
 			s.unread = append(s.unread, path)
 		case d.Type()&fs.ModeSymlink != 0:

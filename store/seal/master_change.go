@@ -1,11 +1,13 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +61,9 @@ func lockMaster(path string, alone bool) (*os.File, error) {
 		mode, how = os.O_RDWR, unix.LOCK_EX
 	}
 	f, err := os.OpenFile(path, mode, 0)
+	if alone && errors.Is(err, fs.ErrPermission) { // to read is enough, but on NFS
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, unreadMaster(path, err)
 	}
@@ -155,7 +160,11 @@ func ReplaceMaster(path string) error {
 		return err
 	}
 	for _, step := range []func() error{files.keepPast, files.takePlace, files.removePast} {
-		if err := step(); err != nil {
+		err := step()
+		if erasure.CodeOf(err) != "" {
+			return err
+		}
+		if err != nil {
 			return saying(err, "The new master key can't take the place of %s; let its directory be written to, and run efface key rotate-master again.", path)
 		}
 	}
@@ -203,6 +212,9 @@ func (f masterFiles) removePast() error {
 		return err
 	}
 	if !os.SameFile(past, inForce) {
+		if err := f.isPast(); err != nil {
+			return err
+		}
 		if err := overwriteFile(f.past, past.Size()); err != nil {
 			return err
 		}
@@ -211,6 +223,25 @@ func (f masterFiles) removePast() error {
 		return err
 	}
 	return syncFile(filepath.Dir(f.path))
+}
+
+// isPast refuses a file that no change has left: somebody may keep a copy of the
+// key in force by that name.
+func (f masterFiles) isPast() error {
+	text, err := os.ReadFile(f.past)
+	if err != nil {
+		return err
+	}
+	inForce, err := readMaster(f.path)
+	if err != nil {
+		return err
+	}
+	version, _, ok := parseMaster(strings.TrimSuffix(string(text), "\n"))
+	overwritten := len(bytes.Trim(text, "\x00")) == 0
+	if overwritten || ok && nextVersion(version) == inForce.Version() {
+		return nil
+	}
+	return erasure.Errorf(erasure.CodeConflict, "There is a file %s that no change of the master key has left; move it away, and run efface key rotate-master again.", f.past)
 }
 
 func overwriteFile(path string, size int64) error {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -107,11 +108,21 @@ func openLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// lockPatience is how long another program may write before an update gives up:
+// one that somebody stopped must not stop the server.
+const lockPatience = 10 * time.Second
+
+var errLocked = errors.New("another program holds the witness's lock")
+
 func flock(f *os.File, how int) error {
-	for {
-		err := unix.Flock(int(f.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EWOULDBLOCK):
 			return err
+		case time.Since(began) > lockPatience:
+			return errLocked
 		}
 	}
 }
