@@ -100,7 +100,7 @@ func (db *DB) lastSweep(ctx context.Context) (l lastSweep, err error) {
 func (db *DB) Sweep(ctx context.Context, o SweepOptions) (s Swept, err error) {
 	o.fill()
 	for _, part := range []func(context.Context, SweepOptions, *Swept) error{
-		db.sweepExpired, db.sweepLog, db.sweepCancelled, db.sweepCounts, db.sweepWitness, db.sweepKeys,
+		db.sweepExpired, db.sweepLog, db.sweepCancelled, db.sweepCounts, db.sweepKeys, db.sweepWitness,
 	} {
 		if err := part(ctx, o, &s); err != nil || s.Busy {
 			return s, err
