@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -148,10 +146,29 @@ func (db *DB) equalRequests(ctx context.Context, u *witness.Update) error {
 	if err != nil {
 		return err
 	}
-	if err := u.End(slices.Collect(maps.Keys(kept))); err != nil {
+	ended, err := db.endedOf(ctx, kept)
+	if err == nil {
+		err = u.End(ended)
+	}
+	if err != nil {
 		return err
 	}
 	return u.Compact()
+}
+
+// endedOf are those that are not open. One may be and have been found in no
+// state, for it went from one to another meanwhile.
+func (db *DB) endedOf(ctx context.Context, kept map[erasure.RequestID]change) (ended []erasure.RequestID, err error) {
+	for id := range kept {
+		r, err := db.readRequest(ctx, id)
+		if err != nil && !errors.Is(err, ErrNoRequest) {
+			return nil, err
+		}
+		if err != nil || !r.State.Open() {
+			ended = append(ended, id)
+		}
+	}
+	return ended, nil
 }
 
 const openRequestsQuery = `SELECT ` + requestColumns + requestTables + ` WHERE r.state = $1 AND r.id > $2 ORDER BY r.id LIMIT $3`

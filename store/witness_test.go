@@ -130,6 +130,30 @@ func TestAStartWritesARequestThatChanged(t *testing.T) {
 	}
 }
 
+// A program may write of a request that has ended meanwhile: the daily sweep takes
+// that away again, and nothing of a request that is open.
+func TestASweepTakesRequestsThatHaveEndedFromTheWitness(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 2)
+	tellPerson(t, d.DB, "u2", 2)
+	r := storetest.Requested(t, d.DB, "user_id", "u1")
+	d.clock.Advance(24 * time.Hour)
+	without := storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock), func(o *store.Options) { o.NoWitness = true })
+	storetest.EraseAll(t, without)
+	open := storetest.Requested(t, d.DB, "user_id", "u2")
+	if _, there := d.AskedFor(t)[r.ID]; !there {
+		t.Fatal("the witness does not keep what has ended")
+	}
+	must(t, second(d.Sweep(t.Context(), store.SweepOptions{})))
+	kept := d.AskedFor(t)
+	if _, there := kept[r.ID]; there {
+		t.Error("a request that was completed is kept")
+	}
+	if _, there := kept[open.ID]; !there {
+		t.Error("an open request is gone")
+	}
+}
+
 // A witness that can't be written to acknowledges nothing, and a completed
 // request is not shown as such before it can.
 func TestNothingIsAcknowledgedThatTheWitnessLacks(t *testing.T) {
