@@ -9,7 +9,7 @@ import (
 
 // What opens the database stands in this file and is SQLite's own. So are, in
 // the files that use them: the savepoints, BEGIN IMMEDIATE and AutoCommit of
-// writer.go, LastInsertId in tx.go, and the error codes of files.go and
+// group.go, LastInsertId in tx.go, and the error codes of files.go and
 // explain.go, all of scrub.go and scrub_page.go, and how migrations/ lays out
 // the tables. All other statements keep to what PostgreSQL speaks too.
 
