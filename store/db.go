@@ -33,6 +33,7 @@ type DB struct {
 
 	reads   *reads
 	writes  *writer
+	turns   turns // of programs that write
 	keyring *seal.Keyring
 	keys    *seal.Pool // made ahead
 	secrets secrets
@@ -178,6 +179,9 @@ func (db *DB) keyringThere(ctx context.Context) error {
 
 func (db *DB) openDatabase(ctx context.Context, path string) error {
 	var err error
+	if err := db.turns.open(db.options.Dir); err != nil {
+		return err
+	}
 	if db.writes, err = openWriter(ctx, path, db); err != nil {
 		return err
 	}
@@ -203,6 +207,7 @@ func (db *DB) Close() error {
 	if db.writes != nil {
 		errs = append(errs, db.writes.close())
 	}
+	errs = append(errs, db.turns.close())
 	if db.reads != nil {
 		errs = append(errs, db.reads.Close())
 	}

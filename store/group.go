@@ -45,6 +45,8 @@ func (w *writer) tryAll(group []*job) {
 
 // try commits a group with its log entries. On an error nothing is kept.
 func (w *writer) try(group []*job, run func(*tx, *job) (spoilt bool, err error)) error {
+	w.db.turns.take()
+	defer w.db.turns.end()
 	if err := w.statement("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("%w: %w", errNotBegun, err)
 	}
