@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
 )
 
 // alive answers as long as the process does.
@@ -15,20 +16,25 @@ func (s *Server) alive(w http.ResponseWriter, _ *http.Request) error {
 	return say(w, http.StatusOK, "ok\n")
 }
 
-// ready answers 503 where the store can't be read or written, and else tells what the
-// runner waits for. Neither wait stops the server from serving.
+// ready answers 503 where the store can't be read or written, and else tells
+// what waits and what is wrong. Nothing of that stops the server from serving.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	if err := s.db.Beat(r.Context()); err != nil {
-		visitOf(r).failure = err
-		if errors.Is(err, store.ErrWitness) {
-			return say(w, http.StatusServiceUnavailable, "the witness cannot be written, reference "+visitOf(r).reference+"\n")
-		}
-		return say(w, http.StatusServiceUnavailable, "the store cannot be read and written, reference "+visitOf(r).reference+"\n")
+	err := s.db.Reach(r.Context())
+	if err == nil {
+		return say(w, http.StatusOK, readiness(s.db.Status()))
 	}
-	return say(w, http.StatusOK, readiness(s.db.Status()))
+	visitOf(r).failure = err
+	what := "the store cannot be read and written"
+	switch {
+	case errors.Is(err, store.ErrWitness):
+		what = "the witness cannot be written"
+	case errors.Is(err, store.ErrKeyring):
+		what = "the keyring cannot be read"
+	}
+	return say(w, http.StatusServiceUnavailable, what+", reference "+visitOf(r).reference+"\n")
 }
 
-func readiness(st store.Status) string {
+func readiness(st erasure.Status) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "ready")
 	if st.Waiting > 0 {
@@ -42,6 +48,9 @@ func readiness(st store.Status) string {
 	}
 	if !st.Tests.Failed.IsZero() {
 		fmt.Fprintf(&b, "the test person of %s was not erased as promised\n", st.Tests.Failed.Format(time.RFC3339))
+	}
+	if st.Witness.Misfit != "" {
+		fmt.Fprintln(&b, "the store and its witness do not fit")
 	}
 	return b.String()
 }

@@ -97,14 +97,18 @@ func (s *Sweeper) Scrub(ctx context.Context) (store.Scrubbed, error) {
 }
 
 // Sweep deletes what has expired and, where a day has passed since it was last
-// done, does the daily sweep.
+// done, does the daily sweep. Between sweeps it compares the witness where that
+// can't wait for the next one.
 func (s *Sweeper) Sweep(ctx context.Context) (store.Swept, error) {
 	if err := s.db.ForgetExpired(ctx); err != nil {
 		return store.Swept{}, err
 	}
 	due, err := s.db.SweepDue(ctx)
-	if err != nil || !due {
+	if err != nil {
 		return store.Swept{}, err
+	}
+	if !due {
+		return store.Swept{}, s.compare(ctx)
 	}
 	swept, err := s.db.Sweep(ctx, s.options)
 	if err == nil && !swept.Busy {
@@ -112,4 +116,11 @@ func (s *Sweeper) Sweep(ctx context.Context) (store.Swept, error) {
 			"log_entries", swept.Entries, "expired", swept.Expired)
 	}
 	return swept, err
+}
+
+func (s *Sweeper) compare(ctx context.Context) error {
+	if !s.db.CompareDue() {
+		return nil
+	}
+	return s.db.CompareWitness(ctx)
 }

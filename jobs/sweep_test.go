@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -63,5 +65,31 @@ func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 	keys, _, err := db.Keys(t.Context())
 	if err != nil || keys[0].LastUsed.IsZero() {
 		t.Errorf("the key's last use is %v, %v", keys, err)
+	}
+}
+
+// A witness is compared soon after a start, and what did not fit again until it
+// does.
+func TestTheSweeperComparesTheWitnessBetweenSweeps(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first := storetest.Open(t, storetest.InDir(dir))
+	s := NewSweeper(first, store.SweepOptions{}, slog.New(slog.DiscardHandler))
+	if _, err := s.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	db := storetest.Open(t, storetest.InDir(dir))
+	s = NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler))
+	log := filepath.Join(dir, "witness", "log.jsonl")
+	if err := os.Rename(log, log+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sweep(t.Context()); err == nil || db.Status().Witness.Misfit == "" {
+		t.Errorf("a witness without its log is passed over: %v", err)
+	}
+	if err := os.Rename(log+".away", log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sweep(t.Context()); err != nil || db.Status().Witness.Misfit != "" {
+		t.Errorf("mended, it is still told of: %+v, %v", db.Status().Witness, err)
 	}
 }

@@ -45,7 +45,7 @@ type DB struct {
 	used   keyUse
 
 	waiting waiting
-	hits    atomic.Int64                        // see [DB.Hits]
+	hits    atomic.Int64                        // see [erasure.Status]
 	tests   atomic.Pointer[erasure.TestPersons] // nil where there was none yet
 
 	queueing sync.Map      // erasure.BatchID of the lists that are being queued

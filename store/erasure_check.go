@@ -189,10 +189,6 @@ func (s *secondReader) sample(ctx context.Context, ids []any, found hits) error 
 	})
 }
 
-// Hits is of how many open requests the check after the deletion found something
-// that should be gone. It reads no file, for every page tells of it.
-func (db *DB) Hits() int64 { return db.hits.Load() }
-
 func (db *DB) loadHits(ctx context.Context) error {
 	var n int64
 	err := db.reads.QueryRowContext(ctx, `SELECT COUNT(*) FROM check_hits`).Scan(&n)

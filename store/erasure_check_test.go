@@ -105,7 +105,7 @@ func (c checking) failsAndRecovers(t *testing.T, why string, between func()) {
 	}
 	hits := func(want int64) {
 		t.Helper()
-		if n := c.Hits(); n != want {
+		if n := c.Status().Hits; n != want {
 			t.Errorf("%d checks found something, not %d", n, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // Gauges are the figures of a store that is watched.
 type Gauges struct {
-	Status
+	erasure.Status
 	Requests map[erasure.State]int // every request by its state
 	// Overdue is for how long the oldest open request has been due; zero
 	// where none is.

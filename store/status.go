@@ -1,30 +1,14 @@
 package store
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
 )
-
-// Status is what the person who runs it at night wants to know.
-type Status struct {
-	// Waiting is for how long overwritten keys have waited for an open reader
-	// of the keyring's log; zero where none do.
-	Waiting time.Duration
-	// Held is for how long claims still wait because of a clock that jumped.
-	Held time.Duration
-	// Tests is what became of the test persons.
-	Tests erasure.TestPersons
-	// Hits is of how many open requests the check after the deletion found
-	// something that should be gone.
-	Hits int64
-	// Unwitnessed is how many log entries the witness lacks.
-	Unwitnessed int64
-	// WitnessBeside is whether the witness stands on the disk of the data: then
-	// nobody notices where the whole disk is rolled back.
-	WitnessBeside bool
-}
 
 // waiting notes since when a truncation of the keyring's log has been refused
 // by an open reader.
@@ -42,14 +26,28 @@ func (db *DB) Waiting(busy bool) time.Duration {
 	return time.Duration(now-db.waiting.since.Load()) * time.Millisecond
 }
 
-// Status tells what the store waits for.
-func (db *DB) Status() Status {
-	s := Status{
-		Held: db.Held(), Tests: db.TestPersons(), Hits: db.hits.Load(),
-		Unwitnessed: max(0, db.witness.logged.Load()-db.witness.entries.Load()), WitnessBeside: db.witness.beside,
-	}
+// Status tells how the store stands. It reads no file, for every page tells of
+// it.
+func (db *DB) Status() erasure.Status {
+	s := erasure.Status{Held: db.Held(), Tests: db.TestPersons(), Hits: db.hits.Load(), Witness: db.witness.status()}
+	s.Witness.Dir = db.options.Witness
 	if since := db.waiting.since.Load(); since != 0 {
 		s.Waiting = db.options.Clock.Now().Boottime - time.Duration(since)*time.Millisecond
 	}
 	return s
+}
+
+// ErrKeyring says that the keyring can't be read.
+var ErrKeyring = errors.New("reading the keyring")
+
+// Reach writes to the database and its witness, and reads the keyring. The error
+// is [ErrWitness] or [ErrKeyring] where it was one of them.
+func (db *DB) Reach(ctx context.Context) error {
+	if err := db.Beat(ctx); err != nil {
+		return err
+	}
+	if _, err := db.keyring.MaxRow(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrKeyring, err)
+	}
+	return nil
 }

@@ -188,19 +188,3 @@ func (db *DB) eachSuppression(ctx context.Context, fn func(witness.Suppression) 
 	}
 	return nil
 }
-
-// sweepWitness takes from the witness suppressions that have expired or were
-// lifted, and requests that another program wrote after they had ended, and
-// compares all of its entries with the store's.
-func (db *DB) sweepWitness(ctx context.Context, _ SweepOptions, _ *Swept) error {
-	if db.witness.Witness == nil {
-		return nil
-	}
-	err := db.witness.Update(func(u *witness.Update) error {
-		return errors.Join(db.equalRequests(ctx, u), db.equalSuppressions(ctx, u))
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrWitness, err)
-	}
-	return db.CheckWitness(ctx)
-}

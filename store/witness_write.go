@@ -35,6 +35,8 @@ type witnessing struct {
 	entries atomic.Int64 // how many of the log's are durable in it
 	signed  atomic.Int64 // how many the newest head there signs
 	unseen  unseen
+
+	compared atomic.Pointer[comparison] // nil where it was not since the start
 }
 
 // testimony is what a commit adds to the witness.

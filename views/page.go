@@ -15,9 +15,7 @@ type Page struct {
 	Location *time.Location   // of every time shown
 	BaseURL  string           // scheme and host, for lines to copy into a terminal
 	Notice   string           // one sentence on what was just done, after a redirect
-	Held     time.Duration    // for how long erasures wait because the clock jumped over a restart
-	Tests    erasure.TestPersons
-	Hits     int64 // erasures whose check found something that should be gone
+	Status   erasure.Status
 }
 
 // signedIn reports whether the page has a navigation to show.

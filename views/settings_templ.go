@@ -49,7 +49,7 @@ func Settings(p Page, settings []Setting, logKey string, witnessBeside bool) tem
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.Tests.Passed.IsZero() {
+			if p.Status.Tests.Passed.IsZero() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "No test person has been erased and then found nowhere yet; that takes a day from the first start.")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -59,7 +59,7 @@ func Settings(p Page, settings []Setting, logKey string, witnessBeside bool) tem
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = stamp(p, p.Tests.Passed).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = stamp(p, p.Status.Tests.Passed).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -60,6 +60,7 @@ var (
 	suppressedDesc = prometheus.NewDesc("efface_suppressed_calls_total", "Calls with suppressed identifiers, by what of them was kept.", []string{"kept"}, nil)
 	waitingDesc    = prometheus.NewDesc("efface_waiting_for_reader_seconds", "For how long overwritten keys have waited for an open reader.", nil, nil)
 	witnessDesc    = prometheus.NewDesc("efface_witness_lag_entries", "Log entries that are not in the witness yet; above 0 for long means that it can't be written to.", nil, nil)
+	misfitDesc     = prometheus.NewDesc("efface_witness_misfit", "1 where the last comparison of the witness with the store found that they do not fit, else 0.", nil, nil)
 	hitsDesc       = prometheus.NewDesc("efface_check_hits", "Open requests of which the check after the deletion found something that should be gone.", nil, nil)
 	heldDesc       = prometheus.NewDesc("efface_clock_held_seconds", "For how long erasures still wait because the clock jumped over a reboot.", nil, nil)
 	testFailedDesc = prometheus.NewDesc("efface_test_person_failed", "1 where the last test person was not erased as promised, else 0.", nil, nil)
@@ -74,7 +75,7 @@ type storeCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, hitsDesc, heldDesc, suppressedDesc, witnessDesc, testFailedDesc, testPassedDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, waitingDesc, hitsDesc, heldDesc, suppressedDesc, witnessDesc, misfitDesc, testFailedDesc, testPassedDesc} {
 		out <- d
 	}
 }
@@ -103,14 +104,19 @@ func (c storeCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(waitingDesc, g.Waiting.Seconds())
 	gauge(hitsDesc, float64(g.Hits))
 	gauge(heldDesc, g.Held.Seconds())
-	var failed, passed float64
-	if !g.Tests.Failed.IsZero() {
-		failed = 1
-	}
+	var passed float64
 	if !g.Tests.Passed.IsZero() {
 		passed = float64(g.Tests.Passed.UnixMilli()) / 1000
 	}
-	gauge(testFailedDesc, failed)
+	gauge(testFailedDesc, oneWhere(!g.Tests.Failed.IsZero()))
 	gauge(testPassedDesc, passed)
-	gauge(witnessDesc, float64(g.Unwitnessed))
+	gauge(witnessDesc, float64(g.Witness.Lacks))
+	gauge(misfitDesc, oneWhere(g.Witness.Misfit != ""))
+}
+
+func oneWhere(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
