@@ -33,11 +33,14 @@ type Manifest struct {
 	Checkpoint string    `json:"checkpoint"` // that covers them
 }
 
-const manifestFile = "backup.json"
+const (
+	manifestFile    = "backup.json"
+	manifestVersion = 1
+)
 
 // Backup copies the database to a directory, which must be new or empty, as it
 // is at one instant, while the store is in use. The copy has no look-ups, so
-// that it can't be searched: the server that opens it finds them anew. Then the
+// that it can't be searched: [RestoreBackup] finds them anew. Then the
 // keyring is copied to keyringTo, unless that is "": it must be at least as new
 // as what names its keys.
 func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo string) (m Manifest, err error) {
@@ -52,8 +55,8 @@ func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo st
 		return m, err
 	}
 	path := filepath.Join(dir, databaseFile)
-	m = Manifest{Version: 1, Store: hex.EncodeToString(db.id[:]), Program: db.options.Program, MadeAt: db.options.Clock.Now().Wall.UTC()}
-	if err := db.copyDatabase(ctx, path, &m); err != nil {
+	m = Manifest{Version: manifestVersion, Store: hex.EncodeToString(db.id[:]), Program: db.options.Program, MadeAt: db.options.Clock.Now().Wall.UTC()}
+	if err := copyDatabase(ctx, filepath.Join(db.options.Dir, databaseFile), path, &m); err != nil {
 		return m, fmt.Errorf("copying the database: %w", err)
 	}
 	c, err := db.checkpointOf(ctx, m.Entries)
@@ -100,7 +103,7 @@ func digestFile(path string) (hash string, size int64, err error) {
 
 // copyDatabase copies the rows of all tables but lookup into a new database:
 // so it holds nothing that SQLite left behind in its pages.
-func (db *DB) copyDatabase(ctx context.Context, path string, m *Manifest) (err error) {
+func copyDatabase(ctx context.Context, from, path string, m *Manifest) (err error) {
 	if err := seal.CreateFile(path); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (db *DB) copyDatabase(ctx context.Context, path string, m *Manifest) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := execAll(ctx, conn, copyBegins, filepath.Join(db.options.Dir, databaseFile)); err != nil {
+	if err := execAll(ctx, conn, copyBegins, from); err != nil {
 		return err
 	}
 	if err := copyTables(ctx, conn); err != nil {

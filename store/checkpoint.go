@@ -74,8 +74,9 @@ func createLogKey(path string, store [16]byte) (string, error) {
 func (db *DB) LogKey() string { return db.signer.VerifierKey() }
 
 const (
-	logSizeQuery    = `SELECT COALESCE(MAX(idx), -1) + 1 FROM log_hashes`
-	checkpointQuery = `SELECT size, made, signed FROM checkpoints ORDER BY size DESC LIMIT 1`
+	logSizeQuery     = `SELECT COALESCE(MAX(idx), -1) + 1 FROM log_hashes`
+	insertCheckpoint = `INSERT INTO checkpoints (size, made, signed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	checkpointQuery  = `SELECT size, made, signed FROM checkpoints ORDER BY size DESC LIMIT 1`
 )
 
 // checkpoint is a signed statement of how the log stood.
@@ -164,7 +165,7 @@ func (db *DB) checkpointOf(ctx context.Context, entries int64) (checkpoint, erro
 // publish keeps a checkpoint, and returns once the witness has it too.
 func (db *DB) publish(ctx context.Context, c checkpoint) error {
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO checkpoints (size, made, signed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, c.size, t.hb.Store, c.signed)
+		_, err := t.exec(insertCheckpoint, c.size, t.hb.Store, c.signed)
 		t.heads = append(t.heads, c)
 		return err
 	})

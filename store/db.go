@@ -40,6 +40,8 @@ type DB struct {
 	signer  evidence.Signer
 	witness witnessing
 
+	restoring *restoring // nil but while a backup is made a store
+
 	region regionCache
 	names  names
 	used   keyUse
@@ -60,11 +62,15 @@ type DB struct {
 // none. What stops it is an [erasure.Error] whose sentence says what to do.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	o.fill()
-	db := &DB{options: o, bulkTurn: make(chan struct{}, 1), statfs: unix.Statfs, log: o.Logger}
+	db := newDB(o)
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(openError(o, err), db.Close())
 	}
 	return db, nil
+}
+
+func newDB(o Options) *DB {
+	return &DB{options: o, bulkTurn: make(chan struct{}, 1), statfs: unix.Statfs, log: o.Logger}
 }
 
 func (db *DB) open(ctx context.Context) error {
@@ -105,10 +111,13 @@ func (db *DB) open(ctx context.Context) error {
 	if err := db.loadLogKey(ctx); err != nil {
 		return err
 	}
-	if err := db.openWitness(ctx); err != nil {
+	if db.restoring != nil {
+		return db.restore(ctx)
+	}
+	if err := db.refuseBackup(ctx); err != nil {
 		return err
 	}
-	if err := db.finishRestore(ctx); err != nil || !db.options.Serve {
+	if err := db.openWitness(ctx); err != nil || !db.options.Serve {
 		return err
 	}
 	if err := db.loadHits(ctx); err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -25,35 +24,34 @@ type foundBy struct {
 	profile int64
 }
 
-// rebuildLookup derives lookup from the identifiers. It returns how many
-// fragments stay closed, for their key is destroyed. It may be repeated.
-func (db *DB) rebuildLookup(ctx context.Context) (closed int, err error) {
+// rebuildLookup derives lookup from the identifiers, of all profiles but those
+// that are being erased.
+func (db *DB) rebuildLookup(ctx context.Context) error {
 	var gathered []foundBy
 	for last, more := int64(0), true; more; {
 		fs, err := db.fragmentsAfter(ctx, last)
 		if err != nil {
-			return closed, err
+			return err
 		}
 		for _, f := range fs {
 			last = f.id
-			found, err := db.foundIn(ctx, f)
-			if errors.Is(err, seal.ErrDestroyed) {
-				closed++
+			if f.claimed {
 				continue
 			}
+			found, err := db.foundIn(ctx, f)
 			if err != nil {
-				return closed, fmt.Errorf("reading the identifiers of fragment %d: %w", f.id, err)
+				return fmt.Errorf("reading the identifiers of fragment %d: %w", f.id, err)
 			}
 			gathered = append(gathered, found...)
 		}
 		if more = len(fs) > 0; !more || len(gathered) >= rebuiltAtOnce {
 			if err := db.writeLookup(ctx, gathered); err != nil {
-				return closed, err
+				return err
 			}
 			gathered = gathered[:0]
 		}
 	}
-	return closed, nil
+	return nil
 }
 
 // ofProfile is a fragment with the profile that it belongs to.
@@ -61,19 +59,19 @@ type ofProfile struct {
 	id, profile int64
 	table       erasure.Table
 	key         seal.Ref
+	claimed     bool // the profile is being erased
 }
 
-// fragmentsAfter reads the next fragments of profiles that are not being
-// erased.
+// fragmentsAfter reads the next fragments.
 func (db *DB) fragmentsAfter(ctx context.Context, last int64) (fs []ofProfile, err error) {
-	rows, err := db.reads.QueryContext(ctx, `SELECT f.id, f.profile, p.table_, f.key_row, f.key_id FROM fragments f JOIN profiles p ON p.id = f.profile
-		WHERE f.id > $1 AND NOT EXISTS (SELECT 1 FROM claimed c WHERE c.profile = f.profile) ORDER BY f.id LIMIT 1000`, last)
+	rows, err := db.reads.QueryContext(ctx, `SELECT f.id, f.profile, p.table_, f.key_row, f.key_id, EXISTS (SELECT 1 FROM claimed c WHERE c.profile = f.profile)
+		FROM fragments f JOIN profiles p ON p.id = f.profile WHERE f.id > $1 ORDER BY f.id LIMIT 1000`, last)
 	if err != nil {
 		return nil, err
 	}
 	err = eachRow(rows, func(scan func(...any) error) error {
 		var f ofProfile
-		err := scan(&f.id, &f.profile, (*string)(&f.table), &f.key.Row, scan16(&f.key.ID))
+		err := scan(&f.id, &f.profile, (*string)(&f.table), &f.key.Row, scan16(&f.key.ID), &f.claimed)
 		fs = append(fs, f)
 		return err
 	})

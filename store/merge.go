@@ -48,9 +48,21 @@ func (t *tx) mergeInto(target *profile, other profile, by joining) error {
 	return t.merge(survivor, loser, by)
 }
 
-// merge moves pointers and re-seals nothing. The older profile's User ID
-// stays; the other still leads there.
+// merge makes one profile of two, and notes by what.
 func (t *tx) merge(survivor, loser profile, by joining) error {
+	if err := t.movePointers(survivor, loser); err != nil {
+		return err
+	}
+	if err := t.noteMerge(survivor, loser, by); err != nil {
+		return fmt.Errorf("noting a merge: %w", err)
+	}
+	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
+	return nil
+}
+
+// movePointers re-seals nothing. The older profile's User ID stays; the other
+// still leads there.
+func (t *tx) movePointers(survivor, loser profile) error {
 	for _, query := range []string{
 		`UPDATE fragments SET profile = $1 WHERE profile = $2`,
 		`INSERT INTO lookup (key, mac, profile) SELECT key, mac, $1 FROM lookup WHERE profile = $2 ON CONFLICT DO NOTHING`,
@@ -70,9 +82,5 @@ func (t *tx) merge(survivor, loser profile, by joining) error {
 	if err := t.moveOverLimit(survivor, loser); err != nil {
 		return err
 	}
-	if err := t.noteMerge(survivor, loser, by); err != nil {
-		return fmt.Errorf("noting a merge: %w", err)
-	}
-	t.log(erasure.Entry{Kind: erasure.ProfileMerged, Actor: erasure.System, Profiles: []uuid.UUID{survivor.efface, loser.efface}})
 	return t.moveRefusals(survivor, loser)
 }

@@ -2,42 +2,199 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
 
 	"github.com/efface/efface/store/erasure"
 )
 
-// finishRestore makes a store of a backup that was put in place: whom its
-// identifiers lead to is found anew, and what was pending may be cancelled for a
-// full window again, for a cancel that came after the backup is not in it.
-// Nothing is served before. A crash repeats it.
-func (db *DB) finishRestore(ctx context.Context) error {
-	var backup bool
-	if err := db.reads.QueryRowContext(ctx, `SELECT backup FROM store`).Scan(&backup); err != nil || !backup {
-		return err
+// Restore says what is put in place, and what may be missing.
+type Restore struct {
+	From           string // directory that [DB.Backup] wrote; "" keeps the database that is there
+	KeyringFrom    string // copy of the keyring; "" keeps the one that is there
+	AcceptLoss     bool   // go on where the keyring lacks keys of people who were not erased
+	WithoutWitness bool   // go on without what was asked for and erased since the backup
+}
+
+// Restored says what a restore did.
+type Restored struct {
+	MadeAt   time.Time // the backup; zero where the database was kept
+	Entries  int64     // of the log, taken from the witness
+	Requests int       // made since the backup
+	Ended    int       // cancelled or completed since
+	Reopened int       // whose rows came back, to be deleted again
+	Pending  int       // that have a new window
+	Keys     int       // destroyed again
+	Unnamed  int       // keys destroyed because nothing names them
+	Lost     int       // sources whose key the keyring lacks
+}
+
+// restoring is a restore under way.
+type restoring struct {
+	Restore
+	did     Restored
+	history history
+	keys    keysFound
+}
+
+// What a restore prepares stands beside what it becomes, and nothing else opens it.
+const (
+	stagingDir     = "restoring"
+	stagingKeyring = ".restoring"
+)
+
+// RestoreBackup puts a backup, a copy of the keyring or both in place, and does
+// again what happened since by the witness: nobody who was erased comes back, and
+// no request or cancel that was acknowledged is lost. What stops it is an
+// [erasure.Error], and then what was there is as it was; a kill leaves that too,
+// and keys destroyed that had been destroyed before.
+func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err error) {
+	o.fill()
+	o.Serve = true
+	if err := makeDir(o.Dir); err != nil {
+		return did, err
 	}
-	if !db.options.Serve {
-		return erasure.Errorf(erasure.CodeConflict, "The store in %s is a backup that was put in place; start efface serve once to make it ready.", db.options.Dir)
-	}
-	db.log.Info("this store is a backup: whom its identifiers lead to is found anew")
-	closed, err := db.rebuildLookup(ctx)
+	lock, err := lockDir(filepath.Join(o.Dir, lockFile))
 	if err != nil {
-		return fmt.Errorf("finding anew whom identifiers lead to: %w", err)
+		return did, err
 	}
-	var renewed int64
-	err = db.write(ctx, func(t *tx) (err error) {
-		window := db.options.CancelWindow
-		renewed, err = t.exec(`UPDATE requests SET due = $1, cancel_before = $2 WHERE state = 'pending'`,
-			t.hb.Store+window.Milliseconds(), t.now.Add(window).UnixMilli())
-		if err != nil {
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := r.checkPlaces(o); err != nil {
+		return did, err
+	}
+	staged := o
+	staged.Dir = filepath.Join(o.Dir, stagingDir)
+	if r.KeyringFrom != "" {
+		staged.Keyring = o.Keyring + stagingKeyring
+	}
+	if err := r.unstage(staged); err != nil {
+		return did, err
+	}
+	defer func() { err = errors.Join(err, r.unstage(staged)) }()
+	if did, err = r.prepare(ctx, o, staged); err != nil {
+		return did, r.explain(o, err)
+	}
+	return did, r.putInPlace(o, staged)
+}
+
+// checkPlaces refuses to write over anything.
+func (r Restore) checkPlaces(o Options) error {
+	database := filepath.Join(o.Dir, databaseFile)
+	there, err := anyOf(database)
+	switch {
+	case err != nil:
+		return err
+	case r.From == "" && r.KeyringFrom == "":
+		return erasure.Errorf(erasure.CodeInvalid, "Name what to put in place: a backup with --from, a copy of the keyring with --keyring-from, or both.")
+	case r.From == "" && !there:
+		return erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data, or a backup with --from.", o.Dir)
+	case r.From != "" && there:
+		return erasure.Errorf(erasure.CodeConflict, "There is a store in %s already; move its files efface.db, efface.db-wal and efface.db-shm aside, or name another directory with --data.", o.Dir)
+	}
+	if r.KeyringFrom == "" {
+		return nil
+	}
+	if there, err = anyOf(o.Keyring); err == nil && there {
+		err = erasure.Errorf(erasure.CodeConflict, "There is a keyring %s already; move it aside with the files beside it that end in -wal and -shm, or leave out --keyring-from to use it.", o.Keyring)
+	}
+	return err
+}
+
+// anyOf reports whether a database is there, or a part of one.
+func anyOf(path string) (bool, error) {
+	for _, suffix := range databaseParts {
+		if _, err := os.Lstat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// databaseParts are what SQLite makes of a database.
+var databaseParts = []string{"", "-wal", "-shm"}
+
+func (r Restore) unstage(staged Options) error {
+	errs := []error{os.RemoveAll(staged.Dir)}
+	if r.KeyringFrom != "" {
+		for _, suffix := range databaseParts {
+			if err := os.Remove(staged.Keyring + suffix); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prepare makes a store of what is to be put in place, beside that place.
+func (r Restore) prepare(ctx context.Context, o, staged Options) (did Restored, err error) {
+	if err := makeDir(staged.Dir); err != nil {
+		return did, err
+	}
+	path := filepath.Join(staged.Dir, databaseFile)
+	if r.From == "" {
+		err = copyDatabase(ctx, filepath.Join(o.Dir, databaseFile), path, &Manifest{})
+	} else {
+		did.MadeAt, err = r.copyBackup(path)
+	}
+	if err == nil && r.KeyringFrom != "" {
+		err = r.copyKeyring(staged.Keyring)
+	}
+	if err != nil {
+		return did, err
+	}
+	db := newDB(staged)
+	db.restoring = &restoring{Restore: r, did: did}
+	err = errors.Join(db.open(ctx), db.Close())
+	return db.restoring.did, err
+}
+
+// putInPlace moves the keyring first: beside a database without one nothing starts.
+func (r Restore) putInPlace(o, staged Options) error {
+	if r.KeyringFrom != "" {
+		if err := moveFile(staged.Keyring, o.Keyring); err != nil {
 			return err
 		}
-		t.log(erasure.Entry{Kind: erasure.StoreRestored, Actor: erasure.System})
-		_, err = t.exec(`UPDATE store SET backup = 0`)
+	}
+	return moveFile(filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile))
+}
+
+func moveFile(from, to string) error {
+	for _, suffix := range databaseParts[1:] { // of the one that is kept, which was read whole
+		if err := os.Remove(to + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Rename(from, to); err != nil {
 		return err
-	})
-	if err == nil {
-		db.log.Info("the backup is in place", "pending_requests_with_a_new_window", renewed, "sources_of_erased_people", closed)
+	}
+	return syncPath(filepath.Dir(to))
+}
+
+// explain turns what stops a restore into a sentence that says what to do.
+func (r Restore) explain(o Options, err error) error {
+	var lite sqlite3.Error
+	if erasure.CodeOf(err) == "" && r.KeyringFrom != "" {
+		o.Keyring = r.KeyringFrom
+		if errors.As(err, &lite) && (lite.Code == sqlite3.ErrNotADB || lite.Code == sqlite3.ErrCorrupt) {
+			return erasure.Errorf(erasure.CodeInvalid, "The copy of the keyring %s is cut short or damaged; use another one.", r.KeyringFrom)
+		}
+	}
+	return openError(o, fmt.Errorf("restoring: %w", err))
+}
+
+// refuseBackup keeps a backup that somebody put in place from being served: who
+// was erased since would be back.
+func (db *DB) refuseBackup(ctx context.Context) error {
+	var backup bool
+	err := db.reads.QueryRowContext(ctx, `SELECT backup FROM store`).Scan(&backup)
+	if err == nil && backup {
+		err = erasure.Errorf(erasure.CodeConflict, "The efface.db in %s is a backup, which lacks what was erased since; move it to a directory of its own, with its backup.json, and put it in place with efface restore.", db.options.Dir)
 	}
 	return err
 }

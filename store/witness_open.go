@@ -22,12 +22,9 @@ func (db *DB) openWitness(ctx context.Context) error {
 		return nil
 	}
 	dir := db.options.Witness
-	var had, backup bool
-	if err := db.reads.QueryRowContext(ctx, `SELECT witness, backup FROM store`).Scan(&had, &backup); err != nil {
+	var had bool
+	if err := db.reads.QueryRowContext(ctx, `SELECT witness FROM store`).Scan(&had); err != nil {
 		return fmt.Errorf("reading whether there is a witness: %w", err)
-	}
-	if backup && !db.options.Serve { // which [DB.finishRestore] refuses
-		return nil
 	}
 	anew := db.options.NewWitness
 	there, err := witness.There(dir)
@@ -38,7 +35,10 @@ func (db *DB) openWitness(ctx context.Context) error {
 		err = db.startWitness(dir)
 	}
 	if err == nil {
-		err = db.openWitnessIn(ctx, dir)
+		err = db.openWitnessFiles(dir)
+	}
+	if err == nil {
+		err = db.bringUpWitness(ctx)
 	}
 	if err != nil {
 		return db.witnessError(err)
@@ -49,7 +49,7 @@ func (db *DB) openWitness(ctx context.Context) error {
 	return db.keepsWitness(ctx)
 }
 
-func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
+func (db *DB) openWitnessFiles(dir string) error {
 	wrapped, err := witness.ReadKey(dir)
 	if err != nil {
 		return err
@@ -61,18 +61,20 @@ func (db *DB) openWitnessIn(ctx context.Context, dir string) error {
 	if db.witness.Witness, err = witness.Open(dir); err != nil {
 		return err
 	}
+	db.witness.beside, err = sameDisk(dir, db.options.Dir)
+	return err
+}
+
+// bringUpWitness compares the witness with the store and makes it the same.
+func (db *DB) bringUpWitness(ctx context.Context) error {
 	var size int64
-	err = db.witness.Update(func(u *witness.Update) error {
+	err := db.witness.Update(func(u *witness.Update) (err error) {
 		if size, err = db.checkWitness(ctx, u); err != nil {
 			return err
 		}
 		return db.bringUp(ctx, u, size)
 	})
 	db.witness.entries.Store(size)
-	if err != nil {
-		return err
-	}
-	db.witness.beside, err = sameDisk(dir, db.options.Dir)
 	return err
 }
 

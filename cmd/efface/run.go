@@ -35,6 +35,7 @@ type cli struct {
 	Operator operatorCommand `cmd:"" help:"Manage the accounts of the privacy staff."`
 	Key      keyCommand      `cmd:"" help:"Manage API keys, and change the master key."`
 	Backup   backupCommand   `cmd:"" help:"Copy the store while it is served, the keyring apart."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in place, and do again what was asked for and erased since."`
 	Witness  witnessCommand  `cmd:"" help:"Check the witness, or start a new one."`
 	Log      logCommand      `cmd:"" help:"Take the deletion log away, with what proves it."`
 	Verify   verifyCommand   `cmd:"" help:"Check receipts and logs with the public key alone, without a store."`

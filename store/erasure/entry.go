@@ -31,12 +31,15 @@ const (
 	KeysDestroyed    Kind = "request.keys_destroyed"
 	RequestFailed    Kind = "request.failed"
 	RequestCompleted Kind = "request.completed"
+	RequestReopened  Kind = "request.reopened" // a restore brought its rows back, to be deleted again
 	ProfileViewed    Kind = "profile.viewed"
 	ProfileExported  Kind = "profile.exported" // all that is held was taken out
 	ProfileMerged    Kind = "profile.merged"
 	LogsExported     Kind = "logs.exported"
 	BackupMade       Kind = "backup.made"
-	StoreRestored    Kind = "store.restored" // a backup was put in place
+	StoreRestored    Kind = "store.restored"        // a backup was put in place
+	LossAccepted     Kind = "store.loss_accepted"   // of keys that the keyring put in place lacks
+	WitnessForgone   Kind = "store.witness_forgone" // the restore was made without it
 	SignedIn         Kind = "operator.signed_in"
 	SignedOut        Kind = "operator.signed_out"    // on every device
 	SessionEnded     Kind = "operator.session_ended" // one of their own
@@ -151,7 +154,7 @@ func (e *Entry) Canonical() ([]byte, error) {
 	var nonce [16]byte
 	rand.Read(nonce[:])
 	w := wireEntry{
-		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
+		Version: EntryVersion, Index: e.Index, Time: e.Time.UTC().Format(entryTime),
 		Nonce: hex.EncodeToString(nonce[:]), Kind: e.Kind,
 		From: cmp.Or(string(e.From), string(e.FromRole), e.FromMaster.String()), To: cmp.Or(string(e.To), string(e.ToRole), e.ToMaster.String()),
 		Origin: e.Origin, Reason: e.Reason, Reference: e.Reference, Actor: e.Actor.String(), Counts: e.Counts, Profiles: e.Profiles, Target: e.Target,

@@ -19,6 +19,8 @@ type State string
 //	   │  ▲
 //	   ▼  │ retried with backoff, for as long as it takes
 //	 failed
+//
+// A restore that brings rows of a completed one back puts it in progress again.
 const (
 	Pending    State = "pending"
 	InProgress State = "in_progress"
@@ -38,6 +40,7 @@ var moves = map[State][]State{
 	Pending:    {InProgress, Cancelled},
 	InProgress: {Failed, Completed},
 	Failed:     {InProgress, Completed},
+	Completed:  {InProgress},
 }
 
 // May reports whether a request may go from state s to state t.

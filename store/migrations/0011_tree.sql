@@ -72,3 +72,6 @@ CREATE TABLE check_hits (
 
 -- When the check found nothing; 0 where there was none.
 ALTER TABLE requests ADD COLUMN checked_at INTEGER NOT NULL DEFAULT 0;
+
+-- When a restore gave a pending request a new window; 0 where none did.
+ALTER TABLE requests ADD COLUMN renewed_at INTEGER NOT NULL DEFAULT 0;

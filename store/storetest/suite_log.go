@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -82,7 +83,7 @@ func CheckLog(t testing.TB, dir string) []LogEntry {
 	}
 	defer tx.Rollback()
 	entries := readEntries(t, tx)
-	checkRows(t, tx, replay(t, entries))
+	checkRows(t, tx, replay(t, entries), slices.ContainsFunc(entries, func(e LogEntry) bool { return e.Kind == erasure.StoreRestored }))
 	checkAccounts(t, tx, followAccounts(t, entries))
 	checkCounts(t, tx)
 	checkTree(t, tx)
@@ -149,7 +150,8 @@ func replay(t testing.TB, entries []LogEntry) map[string]*logged {
 			requests[e.Request] = r
 		}
 		same := e.Kind == erasure.KeysDestroyed && e.From == e.To
-		if e.From != r.state || !same && !e.From.May(e.To) {
+		again := e.From == erasure.Completed // by a restore alone
+		if e.From != r.state || !same && !e.From.May(e.To) || again != (e.Kind == erasure.RequestReopened) {
 			t.Errorf("entry %d says that %s went from %q to %q, which was %q", e.Index, e.Request, e.From, e.To, r.state)
 		}
 		if e.Kind == erasure.KeysDestroyed {
@@ -163,7 +165,7 @@ func replay(t testing.TB, entries []LogEntry) map[string]*logged {
 	return requests
 }
 
-func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged) {
+func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged, restored bool) {
 	t.Helper()
 	rows, err := tx.Query(`SELECT id, joined IS NOT NULL, state, origin, reference, keys_destroyed_at > 0, finished_at > 0, profile IS NOT NULL,
 		asked IS NOT NULL OR reason IS NOT NULL OR key_row IS NOT NULL OR waiting IS NOT NULL,
@@ -196,7 +198,8 @@ func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged) {
 		if finished == s.Open() || s == erasure.Completed && (!destroyed || profile || sealed || keys) {
 			t.Errorf("request %s is %s, and its row says otherwise", name, state)
 		}
-		if !joined && keys != (s == erasure.InProgress || s == erasure.Failed) {
+		lost := restored && destroyed // an older keyring need not have had them
+		if !joined && !lost && keys != (s == erasure.InProgress || s == erasure.Failed) {
 			t.Errorf("request %s is %s, and has keys listed to be destroyed: %v", name, state, keys)
 		}
 	}
@@ -212,6 +215,7 @@ func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged) {
 type account struct {
 	role  string // of an operator
 	ended bool
+	lost  bool // it may be: a restore came after it was made
 }
 
 // followAccounts follows operators and keys through the log.
@@ -219,6 +223,12 @@ func followAccounts(t testing.TB, entries []LogEntry) map[string]account {
 	t.Helper()
 	accounts := map[string]account{}
 	for _, e := range entries {
+		if e.Kind == erasure.StoreRestored {
+			for target, a := range accounts {
+				a.lost = true
+				accounts[target] = a
+			}
+		}
 		if e.Target == "" {
 			continue
 		}
@@ -254,7 +264,9 @@ func checkAccounts(t testing.TB, tx *sql.Tx, accounts map[string]account) {
 		if err := rows.Scan(&id, &is.role, &is.ended); err != nil {
 			t.Fatalf("reading operators and keys: %v", err)
 		}
-		if in, ok := accounts[id.String()]; !ok || in != is {
+		in, ok := accounts[id.String()]
+		is.lost = in.lost
+		if !ok || in != is {
 			t.Errorf("%s is %+v in its row and %+v in the log", id, is, in)
 		}
 		delete(accounts, id.String())
@@ -262,7 +274,9 @@ func checkAccounts(t testing.TB, tx *sql.Tx, accounts map[string]account) {
 	if err := rows.Err(); err != nil {
 		t.Fatalf("reading operators and keys: %v", err)
 	}
-	for id := range accounts {
-		t.Errorf("%s is in the log and nowhere else", id)
+	for id, a := range accounts {
+		if !a.lost {
+			t.Errorf("%s is in the log and nowhere else", id)
+		}
 	}
 }

@@ -90,22 +90,25 @@ func (w *Witness) lastEntry(line []byte) (err error) {
 
 func (w *Witness) lastHead(line []byte) (err error) {
 	w.head, w.headSize = "", 0
-	if line == nil {
-		return nil
+	if line != nil {
+		w.head, w.headSize, err = readHead(line)
 	}
+	return err
+}
+
+func readHead(line []byte) (signed string, size int64, err error) {
 	var h struct {
 		Checkpoint string `json:"checkpoint"`
 	}
 	if err := json.Unmarshal(line, &h); err != nil {
-		return errForm
+		return "", 0, errForm
 	}
 	text := strings.Split(h.Checkpoint, "\n") // origin, size, root
 	if len(text) < 3 {
-		return errForm
+		return "", 0, errForm
 	}
-	w.head = h.Checkpoint
-	w.headSize, err = strconv.ParseInt(text[1], 10, 64)
-	return err
+	size, err = strconv.ParseInt(text[1], 10, 64)
+	return h.Checkpoint, size, err
 }
 
 func entryIndex(line []byte) (int64, error) {

@@ -221,3 +221,15 @@ func (w *Witness) eachOf(path string, fn func(line []byte) error) (err error) {
 		return nil
 	})
 }
+
+// Heads gives fn every signed head, the oldest first. It may run beside an
+// [Update].
+func (w *Witness) Heads(fn func(size int64, signed string) error) error {
+	return w.eachOf(w.heads.path, func(line []byte) error {
+		signed, size, err := readHead(line)
+		if err != nil {
+			return err
+		}
+		return fn(size, signed)
+	})
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/efface/efface/store"
+)
+
+type restoreCommand struct {
+	storeFlags
+	From           string `help:"Directory of the backup; keeps the efface.db that is there unless given." placeholder:"DIR"`
+	KeyringFrom    string `help:"Copy of the keyring; keeps the keyring that is there unless given." placeholder:"FILE"`
+	AcceptLoss     bool   `help:"Go on where the keyring lacks keys of people who were not erased, and delete what of them can't be read."`
+	WithoutWitness bool   `help:"Go on where the witness is lost, and with it what was asked for and erased since the backup."`
+	CancelWindow   span   `help:"For how long pending requests may be cancelled from now on." default:"${cancel_window}" placeholder:"DURATION"`
+}
+
+// Run implements the command.
+func (c *restoreCommand) Run(ctx context.Context, p program) error {
+	o := c.options()
+	o.CancelWindow, o.Logger = c.CancelWindow.Duration, slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	did, err := store.RestoreBackup(ctx, o, store.Restore{From: c.From, KeyringFrom: c.KeyringFrom,
+		AcceptLoss: c.AcceptLoss, WithoutWitness: c.WithoutWitness})
+	if err != nil {
+		return err
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(p.stderr, format+"\n", args...) }
+	if !did.MadeAt.IsZero() {
+		say("Put the backup of %s in place in %s.", did.MadeAt.UTC().Format("2006-01-02 15:04 UTC"), c.Data)
+	}
+	if c.KeyringFrom != "" {
+		say("Put the copy of the keyring in place at %s.", o.Keyring)
+	}
+	if !c.WithoutWitness {
+		say("Since then, by the witness: %s log entries, %s requests made, %s cancelled or completed.",
+			thousands(int(did.Entries)), thousands(did.Requests), thousands(did.Ended))
+	}
+	say("Destroyed again the keys of people erased since: %s. Keys that nothing names, destroyed: %s.", thousands(did.Keys), thousands(did.Unnamed))
+	if did.Reopened > 0 {
+		say("%s erasures had rows in the backup, which nobody can read; the server deletes them again.", thousands(did.Reopened))
+	}
+	if did.Lost > 0 {
+		say("Deleted %s sources whose keys are lost.", thousands(did.Lost))
+	}
+	if did.Pending > 0 {
+		say("%s pending requests may be cancelled for another %s.", thousands(did.Pending), c.CancelWindow)
+	}
+	say("Sessions have ended, so everybody signs in again. Start efface serve.")
+	return nil
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/efface/efface/store/erasure"
+)
+
+// copyBackup copies a backup's database, and refuses one that is not as its
+// manifest says.
+func (r Restore) copyBackup(to string) (madeAt time.Time, err error) {
+	m, err := r.manifest()
+	if err != nil {
+		return madeAt, err
+	}
+	hash, size, err := copyFile(filepath.Join(r.From, databaseFile), to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return madeAt, r.noBackup()
+	}
+	if err == nil && (hash != m.SHA256 || size != m.Bytes) {
+		err = erasure.Errorf(erasure.CodeInvalid, "The backup in %s is cut short or damaged: its efface.db is not the one that its backup.json tells of; use another backup.", r.From)
+	}
+	return m.MadeAt, err
+}
+
+func (r Restore) noBackup() error {
+	return erasure.Errorf(erasure.CodeInvalid, "There is no backup in %s; name the directory that efface backup wrote, with its efface.db and backup.json.", r.From)
+}
+
+func (r Restore) manifest() (m Manifest, err error) {
+	b, err := os.ReadFile(filepath.Join(r.From, manifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, r.noBackup()
+	}
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(b, &m); err != nil || m.Version < 1 {
+		return m, erasure.Errorf(erasure.CodeInvalid, "The backup.json in %s is damaged; use another backup.", r.From)
+	}
+	if m.Version > manifestVersion {
+		return m, erasure.Errorf(erasure.CodeConflict, "The backup in %s was written by a newer Efface; use that version or a later one.", r.From)
+	}
+	return m, nil
+}
+
+// copyKeyring copies the file as it is: the copy of a keyring is whole in itself.
+func (r Restore) copyKeyring(to string) error {
+	_, size, err := copyFile(r.KeyringFrom, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return erasure.Errorf(erasure.CodeInvalid, "There is no file %s; name the copy of the keyring that efface backup wrote.", r.KeyringFrom)
+	}
+	if err == nil && size == 0 { // SQLite would take it for a new database
+		return erasure.Errorf(erasure.CodeInvalid, "The copy of the keyring %s is empty; use another one.", r.KeyringFrom)
+	}
+	return err
+}
+
+// copyFile copies to a new file that only its owner can read.
+func copyFile(from, to string) (hash string, size int64, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", 0, err
+	}
+	h := sha256.New()
+	size, err = io.Copy(io.MultiWriter(out, h), in)
+	return hex.EncodeToString(h.Sum(nil)), size, errors.Join(err, out.Sync(), out.Close())
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// redoErasures hands what came back of the erased to the runner: the fragments
+// whose key was destroyed, and the profiles that have no other.
+func (t *tx) redoErasures() error {
+	dead := t.db.restoring.keys.dead
+	for _, id := range slices.SortedFunc(maps.Keys(dead), compareIDs) {
+		if err := t.redoErasure(id, dead[id]); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return t.listDestroyed()
+}
+
+func (t *tx) redoErasure(id erasure.RequestID, dead []deadFragment) error {
+	r, err := t.request(id)
+	if err != nil {
+		return err
+	}
+	profile, efface, err := t.gatherDead(dead)
+	if err != nil {
+		return err
+	}
+	if r.EffaceID == nil {
+		r.EffaceID = &efface
+	}
+	if r.State == erasure.Completed {
+		t.db.restoring.did.Reopened++
+		t.logMove(move{table: r.Table, destroyed: true, entry: erasure.Entry{Kind: erasure.RequestReopened, Request: &r.ID, Batch: r.Batch,
+			From: erasure.Completed, To: erasure.InProgress, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}})
+		r.State = erasure.InProgress
+	}
+	if _, err := t.exec(`UPDATE requests SET state = $1, profile = $2, efface_id = $3, finished_at = 0, finished = 0, checked_at = 0, retry = 0 WHERE id = $4`,
+		string(r.State), profile, r.EffaceID[:], id[:]); err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO claimed (profile) VALUES ($1) ON CONFLICT DO NOTHING`, profile); err != nil {
+		return err
+	}
+	for _, f := range dead {
+		if err := t.listDestroyedKey(id, f.key); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`DELETE FROM erasure_checks WHERE request = $1`, id[:]); err != nil {
+		return err
+	}
+	c := claim{id: id}
+	c.profile.Int64, c.profile.Valid = profile, true
+	return t.setAside(c)
+}
+
+func (t *tx) listDestroyedKey(id erasure.RequestID, key seal.Ref) error {
+	_, err := t.exec(`INSERT INTO erasure_keys (request, key_row, key_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id[:], key.Row, key.ID[:])
+	return err
+}
+
+// gatherDead finds the profile that the fragments of an erased person make up. It
+// makes one where they are several, or have others beside them.
+func (t *tx) gatherDead(dead []deadFragment) (profile int64, efface uuid.UUID, err error) {
+	profile = dead[0].profile
+	n, err := t.fragmentCount(profile)
+	if err != nil {
+		return 0, efface, err
+	}
+	if n == len(dead) && !slices.ContainsFunc(dead, func(f deadFragment) bool { return f.profile != profile }) {
+		err = t.row(`SELECT efface_id FROM profiles WHERE id = $1`, profile).Scan(scan16(&efface))
+		return profile, efface, err
+	}
+	if efface, err = uuid.NewV7(); err != nil {
+		return 0, efface, err
+	}
+	profile, err = t.insert(`INSERT INTO profiles (efface_id, table_, created_at) VALUES ($1, $2, $3)`, efface[:], string(dead[0].table), t.now.UnixMilli())
+	for _, f := range dead {
+		if err == nil {
+			_, err = t.exec(`UPDATE fragments SET profile = $1 WHERE id = $2`, profile, f.id)
+		}
+		if err == nil {
+			err = t.forgetEmpty(f.profile)
+		}
+	}
+	return profile, efface, err
+}
+
+// listDestroyed lists the keys of the erasures under way that nothing came back
+// of, for the check before they complete.
+func (t *tx) listDestroyed() error {
+	r := t.db.restoring
+	for key, id := range r.history.erased {
+		since := r.history.requests[id]
+		row, there := r.keys.rows[key]
+		if since == nil || !since.state.Open() || !there {
+			continue
+		}
+		if err := t.listDestroyedKey(id, seal.Ref{Row: row, ID: key}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

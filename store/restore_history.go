@@ -1,0 +1,282 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/evidence"
+	"github.com/efface/efface/store/witness"
+)
+
+// history is what the log tells: of what came after the backup all that is to be
+// done again, and of all time which keys were destroyed.
+type history struct {
+	requests map[erasure.RequestID]*told
+	merges   [][]uuid.UUID                  // the one that stays first
+	accounts []erasure.Entry                // changes of operators and API keys
+	erased   map[[16]byte]erasure.RequestID // by the ids of the keys
+	asked    map[erasure.RequestID]askedFor // the open requests
+	suppress map[string]witness.Suppression // by fingerprint
+}
+
+// told is what entries since the backup tell of a request.
+type told struct {
+	made                         *erasure.Entry // nil where it was before
+	state                        erasure.State
+	started, destroyed, finished time.Time
+	counts                       *erasure.Counts
+}
+
+// tell takes notice of an entry that came after the backup.
+func (h *history) tell(e erasure.Entry) {
+	switch e.Kind {
+	case erasure.RoleChanged, erasure.OperatorDisabled, erasure.OperatorEnabled, erasure.PasswordChanged, erasure.LinkUsed, erasure.KeyRevoked:
+		h.accounts = append(h.accounts, e)
+	case erasure.ProfileMerged:
+		h.merges = append(h.merges, e.Profiles)
+	}
+	h.tellErased(e)
+	if e.Request == nil || e.To == "" {
+		return
+	}
+	r := h.requests[*e.Request]
+	if r == nil {
+		r = &told{}
+		h.requests[*e.Request] = r
+	}
+	r.state = e.To
+	if e.Counts != nil {
+		r.counts = e.Counts
+	}
+	switch e.Kind {
+	case erasure.RequestCreated:
+		r.made = &e
+	case erasure.RequestClaimed:
+		r.started = e.Time
+	case erasure.KeysDestroyed:
+		r.destroyed = e.Time
+	case erasure.RequestCompleted, erasure.RequestCancelled:
+		r.finished = e.Time
+	case erasure.RequestReopened:
+		r.finished = time.Time{}
+	}
+}
+
+func (h *history) tellErased(e erasure.Entry) {
+	if e.Request == nil || e.Kind != erasure.KeysDestroyed {
+		return
+	}
+	for _, id := range e.Keys {
+		h.erased[id] = *e.Request
+	}
+}
+
+// readHistory reads what the backup's own log tells, and grows it again from the
+// witness. It changes nothing but the store that is being prepared.
+func (db *DB) readHistory(ctx context.Context) error {
+	h := &db.restoring.history
+	*h = history{requests: map[erasure.RequestID]*told{}, erased: map[[16]byte]erasure.RequestID{},
+		asked: map[erasure.RequestID]askedFor{}, suppress: map[string]witness.Suppression{}}
+	if err := db.readErased(ctx); err != nil {
+		return fmt.Errorf("reading which keys were destroyed: %w", err)
+	}
+	if db.restoring.WithoutWitness {
+		there, err := witness.There(db.options.Witness)
+		if err == nil && there {
+			err = erasure.Errorf(erasure.CodeConflict, "There is a witness in %s; leave out --without-witness or, where it is damaged, move it aside and keep it.", db.options.Witness)
+		}
+		return err
+	}
+	err := db.openWitnessFiles(db.options.Witness)
+	if err == nil {
+		err = db.readWitness(ctx)
+	}
+	if err != nil {
+		return db.restoreWitnessError(err)
+	}
+	return nil
+}
+
+const sinceIsLost = "then what was asked for and erased since the backup is lost"
+
+// restoreWitnessError turns what stops the reading of a witness into a sentence
+// that says what to do.
+func (db *DB) restoreWitnessError(err error) error {
+	dir := db.options.Witness
+	var bad *witness.Damaged
+	switch {
+	case errors.As(err, &bad):
+		return erasure.Errorf(erasure.CodeInvalid, "Line %d of %s, in the witness, is damaged; put a good copy of the witness there or, where there is none, move it aside and add --without-witness: %s.", bad.Line, bad.Path, sinceIsLost)
+	case errors.Is(err, fs.ErrNotExist):
+		return erasure.Errorf(erasure.CodeInvalid, "The witness in %s is missing or not whole; name its place with --witness or, where it is lost, add --without-witness: %s.", dir, sinceIsLost)
+	}
+	return db.witnessError(err)
+}
+
+const erasedKeysQuery = `SELECT idx, entry FROM log_entries WHERE kind = 'request.keys_destroyed' AND idx > $1 ORDER BY idx LIMIT $2`
+
+func (db *DB) readErased(ctx context.Context) error {
+	for last, n := int64(-1), linesPerRead; n == linesPerRead; {
+		n = 0
+		rows, err := db.reads.QueryContext(ctx, erasedKeysQuery, last, linesPerRead)
+		if err != nil {
+			return err
+		}
+		err = eachRow(rows, func(scan func(...any) error) error {
+			var b []byte
+			if err := scan(&last, &b); err != nil {
+				return err
+			}
+			n++
+			e, err := erasure.ParseEntry(b)
+			db.restoring.history.tellErased(e)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readWitness grows the log from the witness's entries, compares its tree with
+// the newest signed head, and reads the open requests and the suppressions.
+func (db *DB) readWitness(ctx context.Context) error {
+	if err := db.regrow(ctx); err != nil {
+		return err
+	}
+	err := db.witness.Update(func(u *witness.Update) error {
+		_, err := db.checkWitness(ctx, u)
+		return err
+	})
+	if erasure.CodeOf(err) == erasure.CodeConflict {
+		err = erasure.Errorf(erasure.CodeConflict, "The witness in %s is not that of this store: they tell of the deletion log differently; name the place of its own with --witness, or use another backup.", db.options.Witness)
+	}
+	if err != nil {
+		return err
+	}
+	h := &db.restoring.history
+	err = db.witness.Requests(func(q witness.Request) error {
+		a, err := db.openAskedFor(q)
+		h.asked[q.ID] = a
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return db.witness.Suppressions(func(s witness.Suppression) error {
+		h.suppress[s.MAC] = s
+		return nil
+	})
+}
+
+// regrownInCommit is how many entries one commit takes over.
+const regrownInCommit = 10_000
+
+func (db *DB) regrow(ctx context.Context) error {
+	var size int64
+	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
+		return err
+	}
+	var rows []entryRow
+	var times []time.Time
+	flush := func() error {
+		err := db.write(ctx, func(t *tx) error { return t.regrow(rows, times) })
+		rows, times = rows[:0], times[:0]
+		return err
+	}
+	var failed error // the store's own, which is no damage of the witness
+	err := db.witness.Entries(size, func(index int64, line []byte) error {
+		row, at, err := db.restoring.history.read(index, line)
+		if err != nil {
+			return err
+		}
+		rows, times = append(rows, row), append(times, at)
+		if len(rows) == regrownInCommit {
+			failed = flush()
+		}
+		db.restoring.did.Entries++
+		return failed
+	})
+	if failed != nil || err != nil {
+		return errors.Join(failed, err)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return db.regrowHeads(ctx)
+}
+
+// read reads an entry's line. One whose content has gone tells nothing.
+func (h *history) read(index int64, line []byte) (row entryRow, at time.Time, err error) {
+	row.index = index
+	var dropped bool
+	hash, dropped, err := evidence.LineHash(line, index)
+	row.hash = hash
+	if err != nil || dropped {
+		return row, at, err
+	}
+	e, err := erasure.ParseEntry(line)
+	if err != nil {
+		return row, at, err
+	}
+	h.tell(e)
+	row.bytes, row.kind, row.request = append([]byte(nil), line...), e.Kind, null16(e.Request)
+	return row, e.Time, nil
+}
+
+// regrow takes entries over as they are.
+func (t *tx) regrow(rows []entryRow, times []time.Time) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	leaves := make([]tlog.Hash, len(rows))
+	for i, r := range rows {
+		leaves[i] = r.hash
+		if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES ($1, $2)`, r.index, r.hash[:]); err != nil {
+			return err
+		}
+		if r.bytes == nil {
+			continue
+		}
+		if _, err := t.exec(`INSERT INTO log_entries (idx, logged, kind, request, entry) VALUES ($1, $2, $3, $4, $5)`,
+			r.index, t.storeTime(times[i]), string(r.kind), r.request, r.bytes); err != nil {
+			return err
+		}
+	}
+	return t.growTree(rows[0].index, leaves)
+}
+
+// storeTime is what the store's time was when the wall clock showed this, as
+// near as can be known.
+func (t *tx) storeTime(at time.Time) int64 {
+	return t.hb.Store - max(0, t.now.Sub(at).Milliseconds())
+}
+
+// regrowHeads takes over the checkpoints that were signed since: somebody may
+// hold one.
+func (db *DB) regrowHeads(ctx context.Context) error {
+	var heads []checkpoint
+	err := db.witness.Heads(func(size int64, signed string) error {
+		heads = append(heads, checkpoint{size: size, signed: signed})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error {
+		for _, c := range heads {
+			if _, err := t.exec(insertCheckpoint, c.size, t.hb.Store, c.signed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

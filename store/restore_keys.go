@@ -1,0 +1,129 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
+)
+
+// keysFound is how the keyring and what the backup names fit together.
+type keysFound struct {
+	highest int64              // the last row, before anything was added
+	live    keyNames           // without those that were destroyed before
+	again   []seal.Ref         // destroyed before, and alive in this keyring
+	rows    map[[16]byte]int64 // of all that were destroyed before, where they stand
+	dead    map[erasure.RequestID][]deadFragment
+	made    map[[16]byte]bool // since
+	lost    []ofProfile       // fragments whose key is not in the keyring
+}
+
+// deadFragment is one whose key was destroyed by a request.
+type deadFragment struct {
+	id, profile int64
+	table       erasure.Table
+	key         seal.Ref
+}
+
+// findKeys walks over the keyring and over what the backup names, and refuses a
+// keyring that lacks the keys of people who were not erased.
+func (db *DB) findKeys(ctx context.Context) (err error) {
+	k := &db.restoring.keys
+	k.made = map[[16]byte]bool{}
+	if k.highest, err = db.keyring.MaxRow(ctx); err != nil {
+		return err
+	}
+	if err := db.walkKeyring(ctx, k); err != nil {
+		return err
+	}
+	if err := db.walkFragments(ctx, k); err != nil {
+		return err
+	}
+	db.restoring.did.Lost = len(k.lost)
+	if len(k.lost) > 0 && !db.restoring.AcceptLoss {
+		profiles := map[int64]bool{}
+		for _, f := range k.lost {
+			profiles[f.profile] = true
+		}
+		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of %d profiles that were not erased, so that what they hold can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(profiles))
+	}
+	return nil
+}
+
+func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
+	k.rows = map[[16]byte]int64{}
+	for after := int64(0); ; {
+		refs, destroyed, err := db.keyring.Keys(ctx, after, sweepStep)
+		if err != nil || len(refs) == 0 {
+			slices.Sort(k.live)
+			return err
+		}
+		after = refs[len(refs)-1].Row
+		for i, ref := range refs {
+			_, erased := db.restoring.history.erased[ref.ID]
+			if erased {
+				k.rows[ref.ID] = ref.Row
+			}
+			switch {
+			case destroyed[i]:
+			case erased:
+				k.again = append(k.again, ref)
+			default:
+				k.live = append(k.live, binary.BigEndian.Uint64(ref.ID[:]))
+			}
+		}
+	}
+}
+
+func (db *DB) walkFragments(ctx context.Context, k *keysFound) error {
+	k.dead = map[erasure.RequestID][]deadFragment{}
+	for last := int64(0); ; {
+		fs, err := db.fragmentsAfter(ctx, last)
+		if err != nil || len(fs) == 0 {
+			return err
+		}
+		for _, f := range fs {
+			last = f.id
+			if id, erased := db.restoring.history.erased[f.key.ID]; erased {
+				k.dead[id] = append(k.dead[id], deadFragment{f.id, f.profile, f.table, f.key})
+			} else if !k.live.has(f.key.ID) && !f.claimed {
+				k.lost = append(k.lost, f)
+			}
+		}
+	}
+}
+
+// destroyErased destroys what was destroyed before, in the keyring that was put in
+// place.
+func (db *DB) destroyErased(ctx context.Context) error {
+	again := db.restoring.keys.again
+	slices.SortFunc(again, func(a, b seal.Ref) int { return cmp.Compare(a.Row, b.Row) })
+	if err := db.keyring.Destroy(ctx, again); err != nil {
+		return fmt.Errorf("destroying keys again: %w", err)
+	}
+	db.restoring.did.Keys = len(again)
+	return db.truncateKeyring(ctx, db.waitForReader)
+}
+
+// destroyRest destroys the keys that nothing names: of what was stored after the
+// backup.
+func (db *DB) destroyRest(ctx context.Context) error {
+	var s Swept
+	err := db.destroyUnnamed(ctx, db.restoring.keys.highest, &s)
+	db.restoring.did.Unnamed = s.Keys
+	if err == nil && s.Busy {
+		err = db.truncateKeyring(ctx, db.waitForReader)
+	}
+	return err
+}
+
+func (db *DB) waitForReader() {
+	db.log.Warn("another program reads the keyring; the restore goes on once that ends")
+}
+
+// holds reports whether the keyring has a key that was never destroyed.
+func (k *keysFound) holds(id [16]byte) bool { return k.live.has(id) || k.made[id] }
