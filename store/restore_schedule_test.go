@@ -52,6 +52,7 @@ type schedule struct {
 	made     int
 	alive    map[string]bool // names that must be found
 	erased   map[string]bool // names that must never be found again
+	barred   map[string]bool // of those, the ones that are suppressed
 	requests map[erasure.RequestID]erasure.State
 	backups  []taken
 	said     []string
@@ -65,7 +66,7 @@ type taken struct {
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
 	s := &schedule{T: t, Rand: rand.New(rand.NewPCG(seed, 5)), dir: filepath.Join(t.TempDir(), "data"), witness: filepath.Join(t.TempDir(), "witness"),
-		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, requests: map[erasure.RequestID]erasure.State{}}
+		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]bool{}, requests: map[erasure.RequestID]erasure.State{}}
 	s.open()
 	t.Cleanup(func() {
 		s.close()
@@ -222,21 +223,28 @@ func (s *schedule) settle() {
 			s.say("%s is erased", name)
 			delete(s.alive, name)
 			s.erased[name] = true
+			s.barred[name] = s.suppressed(name) != nil
 		}
 	}
 }
 
-// lift lets the erased be collected again.
+// suppressed returns the suppression of a name's e-mail address.
+func (s *schedule) suppressed(name string) *erasure.Suppression {
+	s.Helper()
+	found, err := s.db.CheckSuppressions(s.Context(), erasure.System, storetest.Identifiers("email", name+"@example.com"))
+	must(s.T, err)
+	return found[0]
+}
+
+// lift lets somebody who was erased be collected again.
 func (s *schedule) lift() {
-	for name := range s.erased {
-		ids := storetest.Identifiers("anonymous_id", name, "email", name+"@example.com")
-		found, err := s.db.CheckSuppressions(s.Context(), erasure.System, ids)
-		must(s.T, err)
-		for _, f := range found {
-			if f != nil {
-				must(s.T, second(s.db.Lift(s.Context(), erasure.System, erasure.Lift{Fingerprint: f.Fingerprint, Request: f.Request, Reason: erasure.LiftMistake})))
-				s.say("lift %s", name)
-			}
+	for name, barred := range s.barred {
+		if barred {
+			f := s.suppressed(name)
+			must(s.T, second(s.db.Lift(s.Context(), erasure.System, erasure.Lift{Fingerprint: f.Fingerprint, Request: f.Request, Reason: erasure.LiftMistake})))
+			s.say("lift %s", name)
+			s.barred[name] = false
+			return
 		}
 	}
 }
@@ -299,6 +307,7 @@ func (s *schedule) restore() {
 	if (did.Lost > 0) != r.AcceptLoss {
 		s.Errorf("%d keys are lost", did.Lost)
 	}
+	s.noErasedKeyLives()
 	s.open()
 	s.alive = map[string]bool{}
 	for name, id := range b.alive {
@@ -317,6 +326,22 @@ func (s *schedule) restore() {
 		}
 	}
 	s.check()
+}
+
+// noErasedKeyLives looks for the keys that the log lists, in the bytes of the
+// keyring.
+func (s *schedule) noErasedKeyLives() {
+	s.Helper()
+	live := liveKeys(s.T, filepath.Join(s.dir, "keyring.db"))
+	eachOf(s.T, filepath.Join(s.dir, "efface.db"), `SELECT entry, kind FROM log_entries WHERE kind = 'request.keys_destroyed'`, func(entry, _ []byte) {
+		e, err := erasure.ParseEntry(entry)
+		must(s.T, err)
+		for _, key := range e.Keys {
+			if live[string(key[:])] {
+				s.Errorf("a key that %s destroyed is alive again", e.Request)
+			}
+		}
+	})
 }
 
 // namedKeys lists the ids of the keys that a backup's profiles have.
@@ -370,6 +395,11 @@ func (s *schedule) check() {
 	for name := range s.alive {
 		if s.find(name) == nil {
 			s.Errorf("%s is lost", name)
+		}
+	}
+	for name, barred := range s.barred {
+		if is := s.suppressed(name) != nil; is != barred {
+			s.Errorf("%s is suppressed: %v", name, is)
 		}
 	}
 	storetest.CheckLog(s.T, s.dir)
