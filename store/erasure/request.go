@@ -70,6 +70,7 @@ type Request struct {
 
 	RequestedAt  time.Time
 	CancelBefore time.Time // wall-clock time shown for the end of the window
+	RenewedAt    time.Time // when a restore gave it a new window; zero where none did
 	StartedAt    time.Time // zero until claimed
 	FinishedAt   time.Time // zero until completed or cancelled
 	CheckedAt    time.Time // zero until nothing was found that should be gone
