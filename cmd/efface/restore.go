@@ -34,18 +34,21 @@ func (c *restoreCommand) Run(ctx context.Context, p program) error {
 		say("Put the copy of the keyring in place at %s.", o.Keyring)
 	}
 	if !c.WithoutWitness {
-		say("Since then, by the witness: %s log entries, %s requests made, %s cancelled or completed.",
+		say("Taken from the witness: %s log entries. Requests made since: %s; cancelled or completed since: %s.",
 			thousands(int(did.Entries)), thousands(did.Requests), thousands(did.Ended))
 	}
-	say("Destroyed again the keys of people erased since: %s. Keys that nothing names, destroyed: %s.", thousands(did.Keys), thousands(did.Unnamed))
-	if did.Reopened > 0 {
-		say("%s erasures had rows in the backup, which nobody can read; the server deletes them again.", thousands(did.Reopened))
-	}
-	if did.Lost > 0 {
-		say("Deleted %s sources whose keys are lost.", thousands(did.Lost))
-	}
-	if did.Pending > 0 {
-		say("%s pending requests may be cancelled for another %s.", thousands(did.Pending), c.CancelWindow)
+	say("Keys destroyed again: %s; destroyed because nothing names them: %s.", thousands(did.Keys), thousands(did.Unnamed))
+	for _, some := range []struct {
+		what string
+		n    int
+	}{
+		{"Erasures whose rows the backup brought back, which the server deletes again", did.Reopened},
+		{"Sources deleted whose keys are lost", did.Lost},
+		{"Pending requests, which may be cancelled for another " + c.CancelWindow.String(), did.Pending},
+	} {
+		if some.n > 0 {
+			say("%s: %s.", some.what, thousands(some.n))
+		}
 	}
 	say("Sessions have ended, so everybody signs in again. Start efface serve.")
 	return nil
