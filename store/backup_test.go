@@ -24,12 +24,12 @@ func (d onDisk) backup(t *testing.T) (dir, keyring string, m store.Manifest) {
 }
 
 // secretsTo copies what a restore needs beside the backup to a new directory.
-func (d onDisk) secretsTo(t *testing.T) (dir string) {
+func secretsTo(t testing.TB, from string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "restored")
 	must(t, os.Mkdir(dir, 0o700))
 	for _, name := range []string{"master.key", "log.key"} {
-		b, err := os.ReadFile(filepath.Join(d.dir, name))
+		b, err := os.ReadFile(filepath.Join(from, name))
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
 	}
@@ -41,7 +41,7 @@ func (d onDisk) secretsTo(t *testing.T) (dir string) {
 func (d onDisk) restoredFrom(t *testing.T, r store.Restore) (onDisk, store.Restored) {
 	t.Helper()
 	witness := filepath.Join(d.dir, "witness")
-	d.dir = d.secretsTo(t)
+	d.dir = secretsTo(t, d.dir)
 	did, err := store.RestoreBackup(t.Context(), store.Options{Dir: d.dir, Clock: d.clock, Witness: witness}, r)
 	must(t, err)
 	d.DB = storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock), func(o *store.Options) { o.Serve, o.Witness = true, witness })
@@ -121,7 +121,7 @@ func TestABackupPutInPlaceByHandIsNotServed(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
 	backup, keyring, _ := d.backup(t)
-	dir := d.secretsTo(t)
+	dir := secretsTo(t, d.dir)
 	for name, from := range map[string]string{"efface.db": filepath.Join(backup, "efface.db"), "keyring.db": keyring} {
 		b, err := os.ReadFile(from)
 		must(t, err)

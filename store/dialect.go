@@ -10,8 +10,8 @@ import (
 // What opens the database stands in this file and is SQLite's own. So are, in
 // the files that use them: the savepoints, BEGIN IMMEDIATE and AutoCommit of
 // group.go, LastInsertId in tx.go, and the error codes of files.go and
-// explain.go, all of scrub.go and scrub_page.go, and how migrations/ lays out
-// the tables. All other statements keep to what PostgreSQL speaks too.
+// explain.go, all of scrub.go, scrub_page.go and backup.go, the index of
+// lookup_rebuild.go, and how migrations/ lays out the tables. All other statements keep to what PostgreSQL speaks too.
 
 // writerCacheKiB holds the inner pages of the trees of a million people. More
 // costs more than it saves: whenever a page was split, SQLite walks over the

@@ -55,28 +55,38 @@ func (t *tx) writeEntries() (next int64, rows []entryRow, err error) {
 		if rows[i], err = newEntryRow(p); err != nil {
 			return 0, nil, fmt.Errorf("writing log entry %d: %w", p.entry.Index, err)
 		}
+		rows[i].logged = t.hb.Store
 	}
+	if err := t.growLog(rows); err != nil {
+		return 0, nil, err
+	}
+	return next, rows, t.writeCounts()
+}
+
+// growLog writes the next entries, and the nodes of the tree over them.
+func (t *tx) growLog(rows []entryRow) error {
 	for chunk := range slices.Chunk(rows, entriesAtOnce) {
 		if err := t.insertEntries(chunk); err != nil {
-			return 0, nil, fmt.Errorf("writing the log: %w", err)
+			return fmt.Errorf("writing the log: %w", err)
 		}
 	}
 	leaves := make([]tlog.Hash, len(rows))
 	for i := range rows {
 		leaves[i] = rows[i].hash
 	}
-	if err := t.growTree(next, leaves); err != nil {
-		return 0, nil, fmt.Errorf("growing the log's tree: %w", err)
+	if err := t.growTree(rows[0].index, leaves); err != nil {
+		return fmt.Errorf("growing the log's tree: %w", err)
 	}
-	return next, rows, t.writeCounts()
+	return nil
 }
 
 // entryRow is an entry as it is stored, with its sealed subject if it has one.
 type entryRow struct {
 	index   int64
+	logged  int64 // by the store's time
 	kind    erasure.Kind
 	request any
-	bytes   []byte
+	bytes   []byte // nil where the content has gone
 	hash    [32]byte
 	key     seal.Ref
 	subject []byte
@@ -109,13 +119,17 @@ func (t *tx) insertEntries(rows []entryRow) error {
 			subjects = append(subjects, r.index, r.key.Row, r.key.ID[:], r.subject)
 		}
 		hashes = append(hashes, r.index, r.hash[:])
-		entries = append(entries, r.index, t.hb.Store, string(r.kind), r.request, r.bytes)
+		if r.bytes != nil {
+			entries = append(entries, r.index, r.logged, string(r.kind), r.request, r.bytes)
+		}
 	}
 	if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES `+tuples(len(rows), 2), hashes...); err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO log_entries (idx, logged, kind, request, entry) VALUES `+tuples(len(rows), 5), entries...); err != nil {
-		return err
+	if len(entries) > 0 {
+		if _, err := t.exec(`INSERT INTO log_entries (idx, logged, kind, request, entry) VALUES `+tuples(len(entries)/5, 5), entries...); err != nil {
+			return err
+		}
 	}
 	if len(subjects) == 0 {
 		return nil

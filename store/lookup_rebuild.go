@@ -3,8 +3,12 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
@@ -15,8 +19,12 @@ import (
 // as fast.
 const rebuiltAtOnce = 4_000_000
 
-// rebuiltInCommit is how many of them one commit writes.
-const rebuiltInCommit = 20_000
+// rebuiltInCommit is how many of them one commit writes, and rebuiltAtATime one
+// statement.
+const (
+	rebuiltInCommit = 40_000
+	rebuiltAtATime  = 200
+)
 
 // foundBy is a row of lookup.
 type foundBy struct {
@@ -25,33 +33,75 @@ type foundBy struct {
 }
 
 // rebuildLookup derives lookup from the identifiers, of all profiles but those
-// that are being erased.
+// that are being erased. Its index is made in the end, in one pass.
 func (db *DB) rebuildLookup(ctx context.Context) error {
+	var stat string
+	err := db.write(ctx, func(t *tx) error { return t.dropLookupIndex(&stat) })
+	if err != nil {
+		return err
+	}
 	var gathered []foundBy
-	for last, more := int64(0), true; more; {
+	write := func() error {
+		err := db.writeLookup(ctx, gathered)
+		gathered = gathered[:0]
+		return err
+	}
+	for last := int64(0); ; {
 		fs, err := db.fragmentsAfter(ctx, last)
 		if err != nil {
 			return err
 		}
-		for _, f := range fs {
-			last = f.id
-			if f.claimed {
-				continue
-			}
-			found, err := db.foundIn(ctx, f)
-			if err != nil {
-				return fmt.Errorf("reading the identifiers of fragment %d: %w", f.id, err)
-			}
-			gathered = append(gathered, found...)
+		if len(fs) == 0 {
+			break
 		}
-		if more = len(fs) > 0; !more || len(gathered) >= rebuiltAtOnce {
-			if err := db.writeLookup(ctx, gathered); err != nil {
+		last = fs[len(fs)-1].id
+		found, err := db.foundInAll(ctx, fs)
+		if err != nil {
+			return err
+		}
+		if gathered = append(gathered, found...); len(gathered) >= rebuiltAtOnce {
+			if err := write(); err != nil {
 				return err
 			}
-			gathered = gathered[:0]
 		}
 	}
-	return nil
+	if err := write(); err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error { return t.makeLookupIndex(stat) })
+}
+
+// dropLookupIndex keeps what the planner is told of the index, which goes with it.
+func (t *tx) dropLookupIndex(stat *string) error {
+	err := t.row(`SELECT stat FROM sqlite_stat1 WHERE idx = 'lookup_profile'`).Scan(stat)
+	if err == nil {
+		_, err = t.exec(`DROP INDEX lookup_profile`)
+	}
+	return err
+}
+
+func (t *tx) makeLookupIndex(stat string) error {
+	_, err := t.exec(`CREATE INDEX lookup_profile ON lookup (profile, key)`)
+	if err == nil {
+		_, err = t.exec(`INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('lookup', 'lookup_profile', $1)`, stat)
+	}
+	if err == nil {
+		_, err = t.exec(`ANALYZE sqlite_schema`)
+	}
+	return err
+}
+
+// foundInAll opens the identifiers of some fragments, a part of them on each
+// processor.
+func (db *DB) foundInAll(ctx context.Context, fs []ofProfile) ([]foundBy, error) {
+	parts := slices.Collect(slices.Chunk(fs, (len(fs)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
+	found, errs := make([][]foundBy, len(parts)), make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { found[i], errs[i] = db.foundInSome(ctx, part) })
+	}
+	all.Wait()
+	return slices.Concat(found...), errors.Join(errs...)
 }
 
 // ofProfile is a fragment with the profile that it belongs to.
@@ -78,30 +128,44 @@ func (db *DB) fragmentsAfter(ctx context.Context, last int64) (fs []ofProfile, e
 	return fs, err
 }
 
-// foundIn opens a fragment's identifiers.
-func (db *DB) foundIn(ctx context.Context, f ofProfile) (found []foundBy, err error) {
-	key, err := db.keyring.Key(ctx, f.key)
+const identifiersBetweenQuery = `SELECT i.fragment, i.n, i.key, k.name, i.sealed FROM identifiers i JOIN identifier_keys k ON k.id = i.key
+	WHERE i.fragment BETWEEN $1 AND $2 ORDER BY i.fragment`
+
+// foundInSome opens the identifiers of fragments that are in the order of their
+// numbers.
+func (db *DB) foundInSome(ctx context.Context, fs []ofProfile) (found []foundBy, err error) {
+	rows, err := db.reads.QueryContext(ctx, identifiersBetweenQuery, fs[0].id, fs[len(fs)-1].id)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.reads.QueryContext(ctx, `SELECT i.n, i.key, k.name, i.sealed FROM identifiers i JOIN identifier_keys k ON k.id = i.key
-		WHERE i.fragment = $1`, f.id)
-	if err != nil {
-		return nil, err
-	}
+	var at int64 // the fragment that key is of
+	var key seal.Key
 	err = eachRow(rows, func(scan func(...any) error) error {
-		var n, number int64
+		var fragment, n, number int64
 		var name string
-		var sealed []byte
-		if err := scan(&n, &number, &name, &sealed); err != nil {
+		var sealed sql.RawBytes
+		if err := scan(&fragment, &n, &number, &name, &sealed); err != nil {
 			return err
+		}
+		for len(fs) > 0 && fs[0].id < fragment {
+			fs = fs[1:]
+		}
+		if len(fs) == 0 || fs[0].id != fragment || fs[0].claimed {
+			return nil
+		}
+		if at != fragment {
+			var err error
+			if key, err = db.keyring.Key(ctx, fs[0].key); err != nil {
+				return fmt.Errorf("reading the identifiers of fragment %d: %w", fragment, err)
+			}
+			at = fragment
 		}
 		value, _, err := openIdentifier(key, sealed, identifierAD(n))
 		if err != nil {
-			db.log.Error("an identifier can't be read and leads nowhere", "fragment", f.id, "n", n)
+			db.log.Error("an identifier can't be read and leads nowhere", "fragment", fragment, "n", n)
 			return nil
 		}
-		found = append(found, foundBy{lookedUp{number, fingerprint(db.secrets.lookup, f.table, name, value)}, f.profile})
+		found = append(found, foundBy{lookedUp{number, fingerprint(db.secrets.lookup, fs[0].table, name, value)}, fs[0].profile})
 		return nil
 	})
 	return found, err
@@ -116,8 +180,12 @@ func (db *DB) writeLookup(ctx context.Context, all []foundBy) error {
 	})
 	for chunk := range slices.Chunk(all, rebuiltInCommit) {
 		err := db.write(ctx, func(t *tx) error {
-			for _, f := range chunk {
-				if _, err := t.exec(`INSERT INTO lookup (key, mac, profile) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, f.key, f.mac[:], f.profile); err != nil {
+			for some := range slices.Chunk(chunk, rebuiltAtATime) {
+				var args []any
+				for i := range some {
+					args = append(args, some[i].key, some[i].mac[:], some[i].profile)
+				}
+				if _, err := t.exec(`INSERT INTO lookup (key, mac, profile) VALUES `+tuples(len(some), 3)+` ON CONFLICT DO NOTHING`, args...); err != nil {
 					return err
 				}
 			}

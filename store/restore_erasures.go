@@ -109,3 +109,76 @@ func (t *tx) listDestroyed() error {
 	}
 	return nil
 }
+
+// claimAgain does again what a claim's commit does, where the keys were not
+// destroyed since: the claim may be newer than the backup.
+func (t *tx) claimAgain(r request) error {
+	if !r.KeysDestroyedAt.IsZero() || r.Joined != nil {
+		return nil
+	}
+	c := claim{id: r.ID, table: r.Table, profile: r.profile, suppress: r.Suppress}
+	if r.key != nil {
+		c.key = *r.key
+	}
+	if _, err := t.exec(`DELETE FROM erasure_keys WHERE request = $1`, r.ID[:]); err != nil {
+		return err
+	}
+	if err := t.fixKeys(c, []claim{c}); err != nil {
+		return err
+	}
+	if err := t.unlistUnknown(r.ID); err != nil {
+		return err
+	}
+	if !r.profile.Valid {
+		return nil
+	}
+	if _, err := t.exec(`DELETE FROM erasure_checks WHERE request = $1`, r.ID[:]); err != nil {
+		return err
+	}
+	if err := t.setAside(c); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO claimed (profile) VALUES ($1) ON CONFLICT DO NOTHING`, r.profile.Int64)
+	return err
+}
+
+// unlistUnknown takes from the keys to destroy those that the keyring does not
+// have.
+func (t *tx) unlistUnknown(id erasure.RequestID) error {
+	var unknown [][16]byte
+	err := t.each(func(scan func(...any) error) error {
+		var key [16]byte
+		err := scan(scan16(&key))
+		if !t.db.restoring.keys.holds(key) {
+			unknown = append(unknown, key)
+		}
+		return err
+	}, `SELECT key_id FROM erasure_keys WHERE request = $1`, id[:])
+	for _, key := range unknown {
+		if err == nil {
+			_, err = t.exec(`DELETE FROM erasure_keys WHERE request = $1 AND key_id = $2`, id[:], key[:])
+		}
+	}
+	return err
+}
+
+// forgetErased takes from requests the sealed values whose key was destroyed, as
+// that of an earlier one of an erased person, or is lost.
+func (t *tx) forgetErased() error {
+	var ids []erasure.RequestID
+	err := t.each(func(scan func(...any) error) error {
+		var id erasure.RequestID
+		var key [16]byte
+		err := scan(scan16(&id), scan16(&key))
+		if !t.db.restoring.keys.holds(key) {
+			ids = append(ids, id)
+		}
+		return err
+	}, `SELECT id, key_id FROM requests WHERE key_id IS NOT NULL`)
+	for _, id := range ids {
+		if err == nil {
+			_, err = t.exec(`UPDATE requests SET key_row = NULL, key_id = NULL, asked = NULL, reason = NULL WHERE id = $1`, id[:])
+		}
+	}
+	return err
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
@@ -149,11 +149,21 @@ func (db *DB) readErased(ctx context.Context) error {
 // readWitness grows the log from the witness's entries, compares its tree with
 // the newest signed head, and reads the open requests and the suppressions.
 func (db *DB) readWitness(ctx context.Context) error {
-	if err := db.regrow(ctx); err != nil {
+	var before, size int64
+	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&before); err != nil {
+		return err
+	}
+	if err := db.regrow(ctx, before); err != nil {
+		return err
+	}
+	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
 		return err
 	}
 	err := db.witness.Update(func(u *witness.Update) error {
-		_, err := db.checkWitness(ctx, u)
+		signed, err := db.checkHead(ctx, u.Head(), size)
+		if err == nil && signed < before { // what is signed of the backup's own entries was compared
+			err = db.checkEntries(ctx, signed)
+		}
 		return err
 	})
 	if erasure.CodeOf(err) == erasure.CodeConflict {
@@ -180,25 +190,26 @@ func (db *DB) readWitness(ctx context.Context) error {
 // regrownInCommit is how many entries one commit takes over.
 const regrownInCommit = 10_000
 
-func (db *DB) regrow(ctx context.Context) error {
-	var size int64
-	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
-		return err
-	}
+// regrow takes over the entries from an index on.
+func (db *DB) regrow(ctx context.Context, from int64) error {
+	now, hb := db.now()
 	var rows []entryRow
-	var times []time.Time
 	flush := func() error {
-		err := db.write(ctx, func(t *tx) error { return t.regrow(rows, times) })
-		rows, times = rows[:0], times[:0]
+		if len(rows) == 0 {
+			return nil
+		}
+		err := db.write(ctx, func(t *tx) error { return t.growLog(rows) })
+		rows = rows[:0]
 		return err
 	}
 	var failed error // the store's own, which is no damage of the witness
-	err := db.witness.Entries(size, func(index int64, line []byte) error {
+	err := db.witness.Entries(from, func(index int64, line []byte) error {
 		row, at, err := db.restoring.history.read(index, line)
 		if err != nil {
 			return err
 		}
-		rows, times = append(rows, row), append(times, at)
+		row.logged = storeTime(now, hb, at)
+		rows = append(rows, row)
 		if len(rows) == regrownInCommit {
 			failed = flush()
 		}
@@ -214,50 +225,32 @@ func (db *DB) regrow(ctx context.Context) error {
 	return db.regrowHeads(ctx)
 }
 
-// read reads an entry's line. One whose content has gone tells nothing.
+// read reads an entry's line. One whose content has gone tells nothing. That the
+// bytes are right is known from the tree's hash, which is signed.
 func (h *history) read(index int64, line []byte) (row entryRow, at time.Time, err error) {
 	row.index = index
-	var dropped bool
-	hash, dropped, err := evidence.LineHash(line, index)
-	row.hash = hash
-	if err != nil || dropped {
+	if evidence.Dropped(line) {
+		hash, _, err := evidence.LineHash(line, index)
+		row.hash = hash
 		return row, at, err
 	}
 	e, err := erasure.ParseEntry(line)
+	if err == nil && e.Index != index {
+		err = fmt.Errorf("entry %d stands in the place of %d", e.Index, index)
+	}
 	if err != nil {
 		return row, at, err
 	}
 	h.tell(e)
-	row.bytes, row.kind, row.request = append([]byte(nil), line...), e.Kind, null16(e.Request)
+	row.bytes, row.kind, row.request = bytes.Clone(line), e.Kind, null16(e.Request)
+	row.hash = erasure.EntryHash(row.bytes)
 	return row, e.Time, nil
-}
-
-// regrow takes entries over as they are.
-func (t *tx) regrow(rows []entryRow, times []time.Time) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	leaves := make([]tlog.Hash, len(rows))
-	for i, r := range rows {
-		leaves[i] = r.hash
-		if _, err := t.exec(`INSERT INTO log_hashes (idx, hash) VALUES ($1, $2)`, r.index, r.hash[:]); err != nil {
-			return err
-		}
-		if r.bytes == nil {
-			continue
-		}
-		if _, err := t.exec(`INSERT INTO log_entries (idx, logged, kind, request, entry) VALUES ($1, $2, $3, $4, $5)`,
-			r.index, t.storeTime(times[i]), string(r.kind), r.request, r.bytes); err != nil {
-			return err
-		}
-	}
-	return t.growTree(rows[0].index, leaves)
 }
 
 // storeTime is what the store's time was when the wall clock showed this, as
 // near as can be known.
-func (t *tx) storeTime(at time.Time) int64 {
-	return t.hb.Store - max(0, t.now.Sub(at).Milliseconds())
+func storeTime(now time.Time, hb erasure.Heartbeat, at time.Time) int64 {
+	return hb.Store - max(0, now.Sub(at).Milliseconds())
 }
 
 // regrowHeads takes over the checkpoints that were signed since: somebody may

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/witness"
 )
 
 // restore makes a store of what stands in the directory: first it reads, and
@@ -25,13 +26,22 @@ func (db *DB) restore(ctx context.Context) error {
 			return db.witnessError(err)
 		}
 	}
-	if err := db.bringUpWitness(ctx); err != nil {
+	if err := db.tellWitness(ctx); err != nil {
 		return db.witnessError(err)
 	}
 	if err := db.write(ctx, (*tx).restored); err != nil {
 		return err
 	}
 	return db.destroyRest(ctx)
+}
+
+// tellWitness writes what the store has and the witness lacks.
+func (db *DB) tellWitness(ctx context.Context) error {
+	var size int64
+	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
+		return err
+	}
+	return db.witness.Update(func(u *witness.Update) error { return db.bringUp(ctx, u, size) })
 }
 
 func (db *DB) newWitness() error {

@@ -289,7 +289,7 @@ func (s *schedule) restore() {
 	b := s.backups[n]
 	s.close()
 	before := s.dir
-	s.dir = onDisk{dir: before}.secretsTo(s.T)
+	s.dir = secretsTo(s.T, before)
 	keyring := filepath.Join(before, "keyring.db")
 	if k < len(s.backups) {
 		keyring = s.backups[k].keyring

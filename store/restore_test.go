@@ -163,7 +163,7 @@ func TestARestoreWithoutItsWitnessIsAskedForAndLogged(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
 	backup, keyring, _ := d.backup(t)
-	dir := d.secretsTo(t)
+	dir := secretsTo(t, d.dir)
 	o := store.Options{Dir: dir, Clock: d.clock}
 	r := store.Restore{From: backup, KeyringFrom: keyring}
 	refusedUntouched(t, o, r, "add --without-witness")
@@ -246,7 +246,7 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"a witness without its head": {damagedWitness(witness, "heads.jsonl"), "in the witness, is damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := store.Options{Dir: d.secretsTo(t), Clock: d.clock, Witness: witness}
+			o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: witness}
 			r := store.Restore{From: backup, KeyringFrom: keyring}
 			c.change(t, &o, &r)
 			refusedUntouched(t, o, r, c.says)
@@ -267,13 +267,20 @@ func place(t *testing.T, dir, name, text string) {
 	must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 }
 
+// copied copies a directory.
+func copied(t testing.TB, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	must(t, os.CopyFS(to, os.DirFS(dir)))
+	return to
+}
+
 type change = func(t *testing.T, o *store.Options, r *store.Restore)
 
 // changed restores from a copy of the backup of which a file is another.
 func changed(backup, name string, file func([]byte) []byte) change {
 	return func(t *testing.T, _ *store.Options, r *store.Restore) {
-		r.From = t.TempDir()
-		must(t, os.CopyFS(r.From, os.DirFS(backup)))
+		r.From = copied(t, backup)
 		b, err := os.ReadFile(filepath.Join(backup, name))
 		must(t, err)
 		place(t, r.From, name, string(file(b)))
@@ -292,8 +299,7 @@ func changedKeyring(keyring string, file func([]byte) []byte) change {
 // newerStore restores from a backup of a program that has another migration.
 func newerStore(backup string) change {
 	return func(t *testing.T, _ *store.Options, r *store.Restore) {
-		r.From = t.TempDir()
-		must(t, os.CopyFS(r.From, os.DirFS(backup)))
+		r.From = copied(t, backup)
 		must(t, second(storetest.Raw(t, r.From).Exec(`INSERT INTO schema_version (n) VALUES (99); PRAGMA wal_checkpoint(TRUNCATE)`)))
 		b, err := os.ReadFile(filepath.Join(r.From, "efface.db"))
 		must(t, err)
@@ -312,8 +318,7 @@ func newerStore(backup string) change {
 // that is no line.
 func damagedWitness(witness, name string) change {
 	return func(t *testing.T, o *store.Options, _ *store.Restore) {
-		o.Witness = filepath.Join(t.TempDir(), "witness")
-		must(t, os.CopyFS(o.Witness, os.DirFS(witness)))
+		o.Witness = copied(t, witness)
 		path := filepath.Join(o.Witness, name)
 		b, err := os.ReadFile(path)
 		must(t, err)

@@ -91,9 +91,12 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
+// Dropped reports whether a line is that of an entry whose content has gone.
+func Dropped(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"hash":`)) }
+
 // LineHash gives the leaf hash of a line's entry, which must have an index.
 func LineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error) {
-	if bytes.HasPrefix(line, []byte(`{"hash":`)) {
+	if Dropped(line) {
 		var d droppedLine
 		if err := readCanonical(line, &d); err != nil {
 			return hash, true, err
