@@ -19,16 +19,17 @@ func TestAReceiptIsThereOnceAnErasureIsCompleted(t *testing.T) {
 	for _, early := range []string{path + "/receipt", path + "/receipt.json"} {
 		b.get(early).says(http.StatusConflict, "There is a receipt once the erasure is completed.")
 	}
-	if b.get(path).find("#receipt a").Length() != 0 {
-		t.Error("a receipt is offered before there is one")
+	const promised = "A receipt can be downloaded once the erasure is completed."
+	if a := b.get(path); a.find("#receipt a").Length() != 0 || !strings.Contains(a.body, promised) {
+		t.Error("a receipt is offered before there is one, or not promised")
 	}
 	if got := s.call("GET", "/api/v1/deletions/"+r.ID.String()+"/receipt", ""); got.status != http.StatusConflict {
 		t.Errorf("the API answers %d before the erasure", got.status)
 	}
 	st.erase()
 	b = st.signedIn(erasure.Auditor) // the session ended meanwhile
-	if b.get(path).find("#receipt a").Length() != 1 {
-		t.Error("no receipt is offered")
+	if a := b.get(path); a.find("#receipt a").Length() != 1 || strings.Contains(a.body, promised) {
+		t.Error("no receipt is offered, or one is still promised")
 	}
 	b.get(path+"/receipt").says(http.StatusOK, "is erased: it was destroyed here")
 	v, err := evidence.ParseVerifier(st.db.LogKey())
