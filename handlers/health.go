@@ -1,14 +1,13 @@
 package handlers
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/views"
 )
 
 // alive answers as long as the process does.
@@ -24,13 +23,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 		return say(w, http.StatusOK, readiness(s.db.Status()))
 	}
 	visitOf(r).failure = err
-	what := "the store cannot be read and written"
-	switch {
-	case errors.Is(err, store.ErrWitness):
-		what = "the witness cannot be written"
-	case errors.Is(err, store.ErrKeyring):
-		what = "the keyring cannot be read"
-	}
+	what := map[views.Part]string{
+		views.DatabasePart: "the store cannot be read and written",
+		views.WitnessPart:  "the witness cannot be written",
+		views.KeyringPart:  "the keyring cannot be read",
+	}[unreachable(err)]
 	return say(w, http.StatusServiceUnavailable, what+", reference "+visitOf(r).reference+"\n")
 }
 

@@ -112,6 +112,7 @@ func (s *Server) table() []route {
 		{"POST", "/suppressions/lift/confirm", staff, formBody, false, s.lift},
 		{"GET", "/activity", auditing, noBody, false, s.showActivity},
 
+		{"GET", "/status", signedIn, noBody, false, s.showStatus},
 		{"GET", "/developers", signedIn, noBody, false, s.showDevelopers},
 
 		{"GET", "/account", signedIn, noBody, false, s.showAccount},

@@ -36,6 +36,7 @@ var permitted = map[string][]erasure.Role{
 	"/suppressions":     {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/suppressions/":    {erasure.Admin, erasure.Staff},
 	"/activity":         {erasure.Admin, erasure.Auditor},
+	"/status":           {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/developers":       {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/settings":         {erasure.Admin},
 	"/api/openapi.json": nil,

@@ -48,6 +48,9 @@ type Config struct {
 	Answered func(route, method string, status int, took time.Duration)
 	Logger   *slog.Logger
 	Settings []Setting // the flags, as Settings shows them
+	// TestPersons says that a person is made up and erased each day, as Status
+	// shows.
+	TestPersons bool
 }
 
 // Server answers for one store.
@@ -62,6 +65,7 @@ type Server struct {
 	cross    *http.CrossOriginProtection
 	mux      *http.ServeMux
 	routes   map[string]route // by the pattern that the mux reports
+	began    time.Duration    // when, by the boot clock
 }
 
 // New makes a server. It does not listen.
@@ -97,6 +101,7 @@ func New(db *store.DB, config Config) (*Server, error) {
 		cross:    http.NewCrossOriginProtection(),
 		mux:      http.NewServeMux(),
 		routes:   map[string]route{},
+		began:    db.Options().Clock.Now().Boottime,
 	}
 	if err := s.cross.AddTrustedOrigin(config.BaseURL); err != nil {
 		return nil, fmt.Errorf("trusting the base URL: %w", err)

@@ -71,13 +71,18 @@ func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo st
 	if err != nil {
 		return m, err
 	}
-	if err := seal.CreateSecret(filepath.Join(dir, manifestFile), string(b)+"\n"); err != nil || keyringTo == "" {
+	if err := seal.CreateSecret(filepath.Join(dir, manifestFile), string(b)+"\n"); err != nil {
 		return m, err
 	}
-	if err := db.keyring.CopyTo(ctx, keyringTo); err != nil {
-		return m, fmt.Errorf("copying the keyring: %w", err)
+	if keyringTo != "" {
+		if err := db.keyring.CopyTo(ctx, keyringTo); err != nil {
+			return m, fmt.Errorf("copying the keyring: %w", err)
+		}
 	}
-	return m, nil
+	return m, db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE store SET backed_up = $1`, t.now.UnixMilli())
+		return err
+	})
 }
 
 func newDir(dir string) error {

@@ -44,6 +44,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"nobody":      batchNobodyQuery,
 		"of batch":    pendingOfBatchQuery,
 		"overdue":     oldestDueQuery,
+		"due":         dueQuery,
 		"submissions": submissionsQuery,
 		"single":      singleRequestsQuery,
 		"suppression": suppressionQuery,

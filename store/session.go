@@ -72,7 +72,7 @@ func scanSession(scan func(...any) error, now int64) (s erasure.Session, idle ti
 }
 
 // SessionByToken reads the session that a cookie holds the token of. With
-// renew it counts as used now; a poll does not renew it.
+// renew it counts as used now, where that can be written; a poll does not renew it.
 func (db *DB) SessionByToken(ctx context.Context, token string, renew bool) (erasure.Session, error) {
 	_, hb := db.now()
 	hash := tokenHash(token)
@@ -87,10 +87,14 @@ func (db *DB) SessionByToken(ctx context.Context, token string, renew bool) (era
 	if !renew || idle < sessionTouch {
 		return s, nil
 	}
-	return s, db.write(ctx, func(t *tx) error {
+	err = db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE sessions SET seen_at = $1, seen = $2 WHERE hash = $3`, t.now.UnixMilli(), t.hb.Store, hash)
 		return err
 	})
+	if err != nil && ctx.Err() == nil {
+		db.log.Error("the use of a session was not noted", "error", err) // pages that say why are still shown
+	}
+	return s, nil
 }
 
 // Sessions lists an operator's sessions that are not over, newest first. The

@@ -105,7 +105,8 @@ func every() map[string]templ.Component {
 		"key_revoke":     views.KeyRevoke(admin, key),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
 		"operator":       views.Operator(admin, admin.Operator, wrong("role"), link),
-		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}, "efface/1+2+3", true),
+		"settings":       views.Settings(admin, []views.Setting{{Flag: "--cancel-window", Value: "24h"}}, "efface/1+2+3"),
+		"status":         views.Status(admin, views.StatusPage{Gauges: erasure.Gauges{At: made, Disks: []erasure.Disk{{Of: "data"}}}}),
 		"developers":     views.Developers(admin, []views.API{{Name: "Lytics", Routes: []views.APIRoute{{Method: "GET", Path: "/v2", Lines: []views.Line{{Text: "curl"}}}}}}),
 		"account":        views.Account(admin, []erasure.Session{{ID: uuid.New()}}, views.PasswordForm{Problems: wrong("current", "password")}),
 		"error":          views.Error(admin, 404, "There is no such page.", "r-1"),
@@ -255,9 +256,9 @@ func TestAuditorsSeeARequestWithoutIdentifierAndReason(t *testing.T) {
 
 func TestTheNavigationOffersWhatTheRoleMayOpen(t *testing.T) {
 	want := map[erasure.Role]string{
-		erasure.Admin:   "/find /bulk /logs /suppressions /settings/keys /settings/operators /settings /activity /developers /account",
-		erasure.Staff:   "/find /bulk /logs /suppressions /developers /account",
-		erasure.Auditor: "/logs /suppressions /activity /developers /account",
+		erasure.Admin:   "/find /bulk /logs /suppressions /settings/keys /settings/operators /settings /activity /status /developers /account",
+		erasure.Staff:   "/find /bulk /logs /suppressions /status /developers /account",
+		erasure.Auditor: "/logs /suppressions /activity /status /developers /account",
 	}
 	for role, paths := range want {
 		var got []string

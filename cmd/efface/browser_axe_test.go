@@ -199,6 +199,7 @@ func axeOfSettings(b *tab) {
 	b.at("new operator", b.submit("/settings/operators"), http.StatusOK)
 	b.at("operator", b.press(`td a[href^="/settings/operators/"]`), http.StatusOK)
 	b.at("settings", b.visit("/settings"), http.StatusOK)
+	b.at("status", b.visit("/status"), http.StatusOK)
 	b.at("developers", b.visit("/developers"), http.StatusOK)
 	b.visit("/account")
 	b.at("account with problems", b.submit("/account/password"), http.StatusUnprocessableEntity)

@@ -143,6 +143,8 @@ func (s shots) takeSettings() {
 	s.choose(`[value="operator"]`, "")
 	s.submit("/settings/operators")
 	s.take("operators", 1280, "light")
+	s.visit("/status")
+	s.take("status", 1280, "light")
 	s.visit("/developers")
 	s.take("developers", 1280, "light")
 }

@@ -63,7 +63,7 @@ func (c *serveCommand) config() (config handlers.Config, err error) {
 		config.TrustedProxies = append(config.TrustedProxies, n.Prefix)
 	}
 	config.CancelWindow, config.SuppressFor, config.KeepCancelled = c.CancelWindow.Duration, c.SuppressFor.Duration, c.KeepCancelled.Duration
-	config.Suppress = c.Suppress
+	config.Suppress, config.TestPersons = c.Suppress, c.TestPerson
 	config.RatePerKey, config.AtOncePerKey = c.RatePerKey, c.AtOncePerKey
 	config.CleverTapConcurrency = c.CleverTapConcurrency
 	return config, nil

@@ -28,3 +28,34 @@ type Witness struct {
 	Compared time.Time // when all of it was last compared with the store; zero where it was not since the start
 	Misfit   string    // in what they differ, and what to do, in a sentence; "" where they fit
 }
+
+// Gauges are the figures of a store that is watched.
+type Gauges struct {
+	Status
+	At       time.Time     // when they were read
+	Requests map[State]int // every request by its state
+	Due      int           // pending requests whose window has passed, [MostDue] at most
+	// Overdue is for how long the oldest open request has been due; zero
+	// where none is.
+	Overdue time.Duration
+	Returns Returns // calls that came with what is suppressed, ever
+
+	Signed   int64     // how many log entries the newest checkpoint signs
+	SignedAt time.Time // when it did; as below zero where never
+	Scrubbed time.Time // when traces of deleted rows were last cleared
+	Swept    time.Time // when keys that nothing names were last destroyed
+	BackedUp time.Time // when the last backup was made
+	Schema   int
+	Disks    []Disk
+}
+
+// MostDue is from how many on due requests are not counted.
+const MostDue = 1000
+
+// Disk is one that holds something of a store.
+type Disk struct {
+	Of         string // data, keyring or witness
+	Dir        string
+	Free, Size uint64 // bytes
+	Low        bool   // lists are refused for want of room
+}

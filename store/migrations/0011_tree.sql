@@ -75,3 +75,6 @@ ALTER TABLE requests ADD COLUMN checked_at INTEGER NOT NULL DEFAULT 0;
 
 -- When a restore gave a pending request a new window; 0 where none did.
 ALTER TABLE requests ADD COLUMN renewed_at INTEGER NOT NULL DEFAULT 0;
+
+-- When the last backup was made, by the wall clock; 0 before the first.
+ALTER TABLE store ADD COLUMN backed_up INTEGER NOT NULL DEFAULT 0;
