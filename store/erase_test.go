@@ -58,6 +58,13 @@ func (d onDisk) again(t testing.TB) onDisk {
 	return d
 }
 
+// served opens the store anew as the server does.
+func (d onDisk) served(t testing.TB) onDisk {
+	t.Helper()
+	d.DB = storetest.Open(t, storetest.InDir(d.dir), storetest.WithClock(d.clock), func(o *store.Options) { o.Serve = true })
+	return d
+}
+
 func (d onDisk) state(t *testing.T, id erasure.RequestID) erasure.State {
 	t.Helper()
 	r, err := d.Request(t.Context(), id)

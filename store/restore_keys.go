@@ -37,6 +37,9 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 	if k.highest, err = db.keyring.MaxRow(ctx); err != nil {
 		return err
 	}
+	if err := db.addErased(ctx); err != nil {
+		return err
+	}
 	if err := db.walkKeyring(ctx, k); err != nil {
 		return err
 	}
@@ -50,6 +53,34 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 			profiles[f.profile] = true
 		}
 		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of %d profiles that were not erased, so that what they hold can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(profiles))
+	}
+	return nil
+}
+
+// addErased counts as destroyed the keys of whoever the backup has and a request
+// was carried out for since. Mostly the log lists them; not where a restore before
+// this one had lost them.
+func (db *DB) addErased(ctx context.Context) error {
+	for id, since := range db.restoring.history.requests {
+		if since.destroyed.IsZero() || since.made != nil {
+			continue
+		}
+		rows, err := db.reads.QueryContext(ctx, `SELECT f.key_id FROM requests r JOIN profiles p ON p.efface_id = r.efface_id
+			JOIN fragments f ON f.profile = COALESCE(p.leads_to, p.id) WHERE r.id = $1`, id[:])
+		if err != nil {
+			return err
+		}
+		err = eachRow(rows, func(scan func(...any) error) error {
+			var key [16]byte
+			err := scan(scan16(&key))
+			if _, listed := db.restoring.history.erased[key]; !listed {
+				db.restoring.history.erased[key] = id
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("reading whom %s was for: %w", id, err)
+		}
 	}
 	return nil
 }

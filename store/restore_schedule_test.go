@@ -54,6 +54,7 @@ type schedule struct {
 	erased   map[string]bool // names that must never be found again
 	barred   map[string]bool // of those, the ones that are suppressed
 	requests map[erasure.RequestID]erasure.State
+	targets  map[erasure.RequestID]uuid.UUID // whom they were for when last seen
 	backups  []taken
 	said     []string
 }
@@ -62,11 +63,13 @@ type schedule struct {
 type taken struct {
 	dir, keyring string
 	alive        map[string]uuid.UUID
+	requests     map[erasure.RequestID]erasure.State
 }
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
 	s := &schedule{T: t, Rand: rand.New(rand.NewPCG(seed, 5)), dir: filepath.Join(t.TempDir(), "data"), witness: filepath.Join(t.TempDir(), "witness"),
-		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]bool{}, requests: map[erasure.RequestID]erasure.State{}}
+		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]bool{}, requests: map[erasure.RequestID]erasure.State{},
+		targets: map[erasure.RequestID]uuid.UUID{}}
 	s.open()
 	t.Cleanup(func() {
 		s.close()
@@ -217,6 +220,9 @@ func (s *schedule) settle() {
 		r, err := s.db.Request(s.Context(), id)
 		must(s.T, err)
 		s.requests[id] = r.State
+		if r.EffaceID != nil {
+			s.targets[id] = *r.EffaceID
+		}
 	}
 	for name := range s.alive {
 		if s.find(name) == nil {
@@ -250,7 +256,7 @@ func (s *schedule) lift() {
 }
 
 func (s *schedule) backup() {
-	b := taken{dir: filepath.Join(s.TempDir(), "backup"), keyring: filepath.Join(s.TempDir(), "keyring.db"), alive: map[string]uuid.UUID{}}
+	b := taken{dir: filepath.Join(s.TempDir(), "backup"), keyring: filepath.Join(s.TempDir(), "keyring.db"), alive: map[string]uuid.UUID{}, requests: maps.Clone(s.requests)}
 	for name := range s.alive {
 		b.alive[name] = *s.find(name)
 	}
@@ -311,6 +317,12 @@ func (s *schedule) restore() {
 	s.open()
 	s.alive = map[string]bool{}
 	for name, id := range b.alive {
+		if request, claimed := s.claimed(id); claimed { // while a restore had lost them, maybe
+			if _, known := b.requests[request]; known {
+				s.erased[name] = true
+			}
+			continue // else nothing that is left says whom it was for
+		}
 		if !s.erased[name] && !slices.ContainsFunc(named[id], func(key string) bool { return !live[key] }) {
 			s.alive[name] = true
 		}
@@ -326,6 +338,16 @@ func (s *schedule) restore() {
 		}
 	}
 	s.check()
+}
+
+// claimed finds a request for somebody that went beyond its window.
+func (s *schedule) claimed(profile uuid.UUID) (id erasure.RequestID, ok bool) {
+	for id, target := range s.targets {
+		if is := s.requests[id]; target == profile && is != erasure.Pending && is != erasure.Cancelled {
+			return id, true
+		}
+	}
+	return id, false
 }
 
 // noErasedKeyLives looks for the keys that the log lists, in the bytes of the

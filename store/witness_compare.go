@@ -40,9 +40,12 @@ func (db *DB) CompareWitness(ctx context.Context) error {
 	if db.witness.Witness == nil {
 		return nil
 	}
-	err := db.witness.Update(func(u *witness.Update) error {
-		return errors.Join(db.equalRequests(ctx, u), db.equalSuppressions(ctx, u))
-	})
+	un, err := db.compareRequests(ctx)
+	if err == nil {
+		err = db.witness.Update(func(u *witness.Update) error {
+			return errors.Join(db.equalRequests(ctx, u, un), db.equalSuppressions(ctx, u))
+		})
+	}
 	if err == nil {
 		err = db.CheckWitness(ctx)
 	} else {

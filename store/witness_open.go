@@ -120,12 +120,17 @@ func (db *DB) witnessError(err error) error {
 }
 
 // bringUp writes what the store has and the witness lacks, and takes from it what
-// has ended in the store.
+// has ended in the store. A command beside the server leaves the requests and
+// suppressions to that: to compare a million of them holds up every write.
 func (db *DB) bringUp(ctx context.Context, u *witness.Update, size int64) error {
-	if err := db.catchUp(u, size); err != nil {
+	if err := db.catchUp(u, size); err != nil || !db.options.Serve && !db.options.Alone && !db.options.NewWitness {
 		return err
 	}
-	if err := db.equalRequests(ctx, u); err != nil {
+	un, err := db.compareRequests(ctx)
+	if err == nil {
+		err = db.equalRequests(ctx, u, un)
+	}
+	if err != nil {
 		return err
 	}
 	return db.equalSuppressions(ctx, u)

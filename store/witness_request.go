@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -127,33 +128,31 @@ func (a askedFor) change() change {
 	return c
 }
 
-// equalRequests makes the witness keep the requests that are open, as they are.
-func (db *DB) equalRequests(ctx context.Context, u *witness.Update) error {
+// unequal are the requests that a witness does not keep as the store has them.
+type unequal struct {
+	differ []erasure.RequestID // open ones that it keeps otherwise, or not
+	ended  []erasure.RequestID // that it keeps, and that are not open
+}
+
+// compareRequests may run beside an update: what it finds is read again by
+// [DB.equalRequests].
+func (db *DB) compareRequests(ctx context.Context) (un unequal, err error) {
 	kept := map[erasure.RequestID]change{}
-	err := db.witness.Requests(func(q witness.Request) error {
+	err = db.witness.Requests(func(q witness.Request) error {
 		a, err := db.openAskedFor(q)
 		kept[q.ID] = a.change()
 		return err
 	})
-	if err != nil {
-		return err
-	}
 	for _, s := range erasure.States {
 		if err == nil && s.Open() {
-			err = db.putMissing(ctx, u, s, kept)
+			err = db.compareOpen(ctx, s, kept, &un)
 		}
 	}
 	if err != nil {
-		return err
+		return un, err
 	}
-	ended, err := db.endedOf(ctx, kept)
-	if err == nil {
-		err = u.End(ended)
-	}
-	if err != nil {
-		return err
-	}
-	return u.Compact()
+	un.ended, err = db.endedOf(ctx, kept)
+	return un, err
 }
 
 // endedOf are those that are not open. One may be and have been found in no
@@ -173,9 +172,9 @@ func (db *DB) endedOf(ctx context.Context, kept map[erasure.RequestID]change) (e
 
 const openRequestsQuery = `SELECT ` + requestColumns + requestTables + ` WHERE r.state = $1 AND r.id > $2 ORDER BY r.id LIMIT $3`
 
-// putMissing writes the requests in a state that are not kept as they are. What
-// is left of kept then is not in that state.
-func (db *DB) putMissing(ctx context.Context, u *witness.Update, state erasure.State, kept map[erasure.RequestID]change) error {
+// compareOpen takes the requests in a state from those that are kept, and notes
+// the ones that are kept otherwise.
+func (db *DB) compareOpen(ctx context.Context, state erasure.State, kept map[erasure.RequestID]change, un *unequal) error {
 	_, hb := db.now()
 	for last, n := (erasure.RequestID{}), linesPerRead; n == linesPerRead; {
 		rows, err := db.reads.QueryContext(ctx, openRequestsQuery, string(state), last[:], linesPerRead)
@@ -183,24 +182,59 @@ func (db *DB) putMissing(ctx context.Context, u *witness.Update, state erasure.S
 			return err
 		}
 		n = 0
-		var missing []request
 		err = eachRow(rows, func(scan func(...any) error) error {
 			r, err := scanRequest(scan, hb)
 			n, last = n+1, r.ID
 			if is, there := kept[r.ID]; !there || is != newAskedFor(r).change() {
-				missing = append(missing, r)
+				un.differ = append(un.differ, r.ID)
 			}
 			delete(kept, r.ID)
 			return err
 		})
-		if err == nil {
-			err = db.putRequests(ctx, u, missing)
-		}
 		if err != nil {
-			return fmt.Errorf("writing the open requests: %w", err)
+			return fmt.Errorf("reading the open requests: %w", err)
 		}
 	}
 	return nil
+}
+
+// equalRequests makes the witness keep the requests that are open, as they are
+// by now.
+func (db *DB) equalRequests(ctx context.Context, u *witness.Update, un unequal) error {
+	for ids := range slices.Chunk(un.differ, linesPerRead) {
+		if err := db.putOpen(ctx, u, ids); err != nil {
+			return fmt.Errorf("writing the open requests: %w", err)
+		}
+	}
+	if err := u.End(un.ended); err != nil {
+		return err
+	}
+	return u.Compact()
+}
+
+// putOpen writes those that are open still.
+func (db *DB) putOpen(ctx context.Context, u *witness.Update, ids []erasure.RequestID) error {
+	_, hb := db.now()
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	rows, err := db.reads.QueryContext(ctx, `SELECT `+requestColumns+requestTables+` WHERE r.id IN `+tuples(1, len(ids)), args...)
+	if err != nil {
+		return err
+	}
+	var rs []request
+	err = eachRow(rows, func(scan func(...any) error) error {
+		r, err := scanRequest(scan, hb)
+		if r.State.Open() {
+			rs = append(rs, r)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return db.putRequests(ctx, u, rs)
 }
 
 func (db *DB) putRequests(ctx context.Context, u *witness.Update, rs []request) error {

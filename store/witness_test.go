@@ -104,7 +104,7 @@ func TestAStartWritesWhatTheWitnessLacks(t *testing.T) {
 	must(t, second(without.ClaimDue(t.Context(), 1)))
 	storetest.EraseAll(t, without.DB)
 	last := storetest.Requested(t, without.DB, "user_id", "u2")
-	d = d.again(t)
+	d = d.served(t)
 	storetest.CheckWitness(t, d.dir)
 	kept := d.AskedFor(t)
 	if kept[last.ID].Value != "u2" && kept[last.ID].EffaceID == nil {
@@ -124,7 +124,7 @@ func TestAStartWritesARequestThatChanged(t *testing.T) {
 	if d.AskedFor(t)[waits.ID].EffaceID != nil {
 		t.Fatal("the witness has it already")
 	}
-	d = d.again(t)
+	d = d.served(t)
 	if a := d.AskedFor(t)[waits.ID]; a.EffaceID == nil || a.Value != "later@example.com" {
 		t.Errorf("the witness keeps %+v", a)
 	}
