@@ -1,13 +1,14 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/views"
 )
 
 // alive answers as long as the process does.
@@ -23,12 +24,23 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 		return say(w, http.StatusOK, readiness(s.db.Status()))
 	}
 	visitOf(r).failure = err
-	what := map[views.Part]string{
-		views.DatabasePart: "the store cannot be read and written",
-		views.WitnessPart:  "the witness cannot be written",
-		views.KeyringPart:  "the keyring cannot be read",
+	what := map[erasure.Part]string{
+		erasure.DatabasePart: "the store cannot be read and written",
+		erasure.WitnessPart:  "the witness cannot be written",
+		erasure.KeyringPart:  "the keyring cannot be read",
 	}[unreachable(err)]
 	return say(w, http.StatusServiceUnavailable, what+", reference "+visitOf(r).reference+"\n")
+}
+
+// unreachable is what of the store can't be read or written.
+func unreachable(err error) erasure.Part {
+	switch {
+	case errors.Is(err, store.ErrWitness):
+		return erasure.WitnessPart
+	case errors.Is(err, store.ErrKeyring):
+		return erasure.KeyringPart
+	}
+	return erasure.DatabasePart
 }
 
 func readiness(st erasure.Status) string {

@@ -1,10 +1,8 @@
 package handlers
 
 import (
-	"errors"
 	"net/http"
 
-	"github.com/efface/efface/store"
 	"github.com/efface/efface/views"
 )
 
@@ -25,15 +23,4 @@ func (s *Server) showStatus(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, http.StatusOK, views.Status(s.page(r), page))
-}
-
-// unreachable is what of the store can't be read or written.
-func unreachable(err error) views.Part {
-	switch {
-	case errors.Is(err, store.ErrWitness):
-		return views.WitnessPart
-	case errors.Is(err, store.ErrKeyring):
-		return views.KeyringPart
-	}
-	return views.DatabasePart
 }

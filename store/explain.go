@@ -22,6 +22,10 @@ func (db *DB) Explain(err error) error {
 		return erasure.Errorf(erasure.CodeInvalid,
 			"The disk that holds %s has no more room for this user; make room on it and start again.", db.options.Dir)
 	}
+	var lite sqlite3.Error
+	if errors.As(err, &lite) && lite.Code == sqlite3.ErrBusy {
+		return erasure.Errorf(erasure.CodeConflict, "Another program keeps the store in %s locked; see that it goes on, or end it, and start again.", db.options.Dir)
+	}
 	if e := openError(db.options, err); erasure.CodeOf(e) != "" {
 		return e
 	}

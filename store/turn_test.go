@@ -1,13 +1,18 @@
 package store_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
+
 	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/storetest"
 )
 
@@ -93,5 +98,12 @@ func TestTurnsComeInTheOrderInWhichTheyAreAskedFor(t *testing.T) {
 	b.End()
 	if !a.Comes() {
 		t.Error("who was stopped is waited for twice")
+	}
+}
+
+func TestALockedStoreIsToldAsWhatItIs(t *testing.T) {
+	err := storetest.Open(t).Explain(fmt.Errorf("beginning a write: %w", sqlite3.Error{Code: sqlite3.ErrBusy}))
+	if erasure.CodeOf(err) != erasure.CodeConflict || !strings.Contains(err.Error(), "Another program keeps the store in ") {
+		t.Errorf("it is told as %v", err)
 	}
 }

@@ -15,7 +15,7 @@ type Page struct {
 	Location *time.Location   // of every time shown
 	BaseURL  string           // scheme and host, for lines to copy into a terminal
 	Notice   string           // one sentence on what was just done, after a redirect
-	Status   erasure.Status
+	Status   erasure.Status   // of which every page tells what is wrong
 }
 
 // signedIn reports whether the page has a navigation to show.

@@ -11,22 +11,12 @@ import (
 // StatusPage is how the server and its store stand.
 type StatusPage struct {
 	Gauges      erasure.Gauges
-	Unreachable Part   // "" where all can be read and written
-	Keyring     string // its path
-	Program     string // and its version
+	Unreachable erasure.Part // "" where all can be read and written
+	Keyring     string       // its path
+	Program     string       // and its version
 	Uptime      time.Duration
 	TestPersons bool // one is made up and erased each day
 }
-
-// Part is a part of the store.
-type Part string
-
-// The parts that may be out of reach.
-const (
-	DatabasePart Part = "database"
-	KeyringPart  Part = "keyring"
-	WitnessPart  Part = "witness"
-)
 
 // condition is how one thing stands.
 type condition int
@@ -85,7 +75,7 @@ func summary(lines []statusLine) (text string, well bool) {
 
 func (s StatusPage) database() statusLine {
 	l := statusLine{what: "Database", state: "Written to just now"}
-	if s.Unreachable == DatabasePart {
+	if s.Unreachable == erasure.DatabasePart {
 		l.condition, l.state = wrong, "Can't be written to; nothing is taken and nothing erased"
 		l.advice = "Look into the server's log, which says why; mostly its disk is full."
 	}
@@ -95,10 +85,10 @@ func (s StatusPage) database() statusLine {
 func (s StatusPage) keyring() statusLine {
 	l := statusLine{what: "Keyring", state: "Read just now"}
 	switch s.Unreachable {
-	case KeyringPart:
+	case erasure.KeyringPart:
 		l.condition, l.state = wrong, "Can't be read; nobody's data can be shown"
 		l.advice = "Look into the server's log, which says why, and see that " + s.Keyring + " is in its place."
-	case DatabasePart, WitnessPart:
+	case erasure.DatabasePart, erasure.WitnessPart:
 		l.condition, l.state = note, "Not looked at, for the database or its witness can't be written to"
 	}
 	return l
@@ -176,7 +166,7 @@ func (s StatusPage) witness() statusLine {
 	w := s.Gauges.Witness
 	l := statusLine{what: "Witness", since: w.Compared}
 	switch {
-	case s.Unreachable == WitnessPart:
+	case s.Unreachable == erasure.WitnessPart:
 		l.condition, l.state, l.since = wrong, "Can't be written to; nothing is taken until it can", time.Time{}
 		l.advice = "Make room on its disk, or give Efface the right to write in " + w.Dir + "; it goes on by itself."
 	case w.Misfit != "":

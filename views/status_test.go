@@ -18,9 +18,9 @@ func TestStatusSaysWhatNeedsSomebody(t *testing.T) {
 		advice string // of the first of them, in part
 	}{
 		"all is well":            {func(*StatusPage) {}, nil, ""},
-		"the database":           {func(s *StatusPage) { s.Unreachable = DatabasePart }, []string{"Database"}, "its disk is full"},
-		"the keyring":            {func(s *StatusPage) { s.Unreachable = KeyringPart }, []string{"Keyring"}, "/keys/keyring.db is in its place"},
-		"the witness":            {func(s *StatusPage) { s.Unreachable = WitnessPart }, []string{"Witness"}, "write in /witness"},
+		"the database":           {func(s *StatusPage) { s.Unreachable = erasure.DatabasePart }, []string{"Database"}, "its disk is full"},
+		"the keyring":            {func(s *StatusPage) { s.Unreachable = erasure.KeyringPart }, []string{"Keyring"}, "/keys/keyring.db is in its place"},
+		"the witness":            {func(s *StatusPage) { s.Unreachable = erasure.WitnessPart }, []string{"Witness"}, "write in /witness"},
 		"a witness that differs": {func(s *StatusPage) { s.Gauges.Witness.Misfit = "Mend it." }, []string{"Witness"}, "Mend it."},
 		"requests that failed":   {func(s *StatusPage) { s.Gauges.Requests[erasure.Failed] = 2 }, []string{"Erasures"}, "requests that failed"},
 		"a late erasure":         {func(s *StatusPage) { s.Gauges.Overdue = time.Hour }, []string{"Erasures"}, "log"},

@@ -59,3 +59,13 @@ type Disk struct {
 	Free, Size uint64 // bytes
 	Low        bool   // lists are refused for want of room
 }
+
+// Part is a part of a store that may be out of reach.
+type Part string
+
+// The parts.
+const (
+	DatabasePart Part = "database"
+	KeyringPart  Part = "keyring"
+	WitnessPart  Part = "witness"
+)
