@@ -24,6 +24,9 @@ var Steers = steers
 // Exec runs a statement.
 func (t *tx) Exec(query string, args ...any) (int64, error) { return t.exec(query, args...) }
 
+// Log adds an entry.
+func (t *tx) Log(e erasure.Entry) { t.log(e) }
+
 // Passed is the store time up to which windows have passed.
 func (t *tx) Passed() int64 { return t.hb.Passed() }
 

@@ -82,6 +82,9 @@ func growTree(first int64, leaves []tlog.Hash, row func(string, ...any) scanner,
 // treeMigration is the one that gave the log its tree.
 const treeMigration = 11
 
+// grownAtOnce is how many leaves of an older log are read and grown together.
+const grownAtOnce = 10_000
+
 // growOlderTree grows the tree of a log that was begun without one, within its
 // migration.
 func (db *DB) growOlderTree(ctx context.Context) error {
@@ -95,12 +98,12 @@ func (db *DB) growOlderTree(ctx context.Context) error {
 	if err := row(logSizeQuery).Scan(&size); err != nil {
 		return err
 	}
-	for n := range size {
-		var leaf tlog.Hash
-		if err := row(`SELECT hash FROM log_hashes WHERE idx = $1`, n).Scan(scan32(&leaf)); err != nil {
-			return fmt.Errorf("the log lacks entry %d: %w", n, err)
+	for n := int64(0); n < size; n += grownAtOnce {
+		leaves, err := readHashes(ctx, conn, n, grownAtOnce)
+		if err != nil {
+			return fmt.Errorf("reading the log from entry %d on: %w", n, err)
 		}
-		if err := growTree(n, []tlog.Hash{leaf}, row, exec); err != nil {
+		if err := growTree(n, leaves, row, exec); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -92,8 +93,13 @@ func (db *DB) checkEntries(ctx context.Context, from int64) error {
 	return err
 }
 
-func (db *DB) leafHashes(ctx context.Context, from int64) (hashes []tlog.Hash, err error) {
-	rows, err := db.reads.QueryContext(ctx, hashesQuery, from, linesPerRead)
+func (db *DB) leafHashes(ctx context.Context, from int64) ([]tlog.Hash, error) {
+	return readHashes(ctx, db.reads, from, linesPerRead)
+}
+
+// readHashes reads the leaves from an entry on, so many at most.
+func readHashes(ctx context.Context, from querier, first int64, limit int) (hashes []tlog.Hash, err error) {
+	rows, err := from.QueryContext(ctx, hashesQuery, first, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +110,11 @@ func (db *DB) leafHashes(ctx context.Context, from int64) (hashes []tlog.Hash, e
 		return err
 	})
 	return hashes, err
+}
+
+// querier is a connection that reads, or a pool of them.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // CheckWitness compares every entry of the witness with the store's. An opening

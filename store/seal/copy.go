@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -36,6 +37,11 @@ func (k *Keyring) copyTo(ctx context.Context, path string, between func()) (err 
 	if err != nil {
 		return saying(err, "The copy of the keyring can't be written to %s; check that its directory exists and may be written to.", path)
 	}
+	defer func() {
+		if err != nil { // a part of a copy is none
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	to, err := OpenPool(path, DSNOptions{}, 1)
 	if err != nil {
 		return err

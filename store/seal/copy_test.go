@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,5 +56,19 @@ func TestWhatIsDestroyedDuringACopyIsDestroyedInIt(t *testing.T) {
 		if err := left.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestABrokenOffCopyLeavesNoPart(t *testing.T) {
+	dir := t.TempDir()
+	k := openTest(t, dir)
+	mustMake(t, k, 40_000)
+	ctx, stop := context.WithCancel(t.Context())
+	path := filepath.Join(dir, "copy")
+	if err := k.copyTo(ctx, path, stop); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the copy ends with %v", err)
+	}
+	if parts, err := filepath.Glob(path + "*"); err != nil || len(parts) > 0 {
+		t.Errorf("%v is left, %v", parts, err)
 	}
 }
