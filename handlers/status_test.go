@@ -12,6 +12,7 @@ import (
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/storetest"
 )
 
 // stands fails the test unless the page Status says so of something.
@@ -94,8 +95,14 @@ func TestPagesTellOfATestPersonWhoWasNotErased(t *testing.T) {
 		}
 	}
 	b.stands("Test person", "To know None yet")
+	if _, err := st.db.PlantTestPerson(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.stands("Test person", "To know Made up on 20")
+	storetest.EraseAll(t, st.db)
+	st.clock.Advance(time.Second)
 	note("")
-	b.stands("Test person", "In order Made up, erased, and then found in no file")
+	b.stands("Test person", "In order Made up on 20")
 	note("They are shown in /data/file.")
 	b.stands("Test person", "Wrong Not erased as promised: They are shown in /data/file. Keep a copy")
 	for _, path := range []string{"/logs", "/activity", "/account"} {

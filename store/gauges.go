@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/efface/efface/store/erasure"
@@ -27,6 +29,10 @@ func (db *DB) Gauges(ctx context.Context) (g erasure.Gauges, err error) {
 		}
 	}
 	if err = db.reads.QueryRowContext(ctx, dueQuery, hb.Passed(), erasure.MostDue).Scan(&g.Due); err != nil {
+		return g, err
+	}
+	err = db.reads.QueryRowContext(ctx, newestTestQuery, string(erasure.TestPerson)).Scan(scanTime(&g.Planted), scanTime(&g.Erased))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return g, err
 	}
 	var signed, swept *int64
@@ -56,6 +62,8 @@ const oldestDueQuery = `SELECT
 
 const dueQuery = `SELECT COUNT(*) FROM
 	(SELECT 1 FROM requests WHERE state = 'pending' AND joined IS NULL AND due > 0 AND due <= $1 LIMIT $2) AS d`
+
+const newestTestQuery = `SELECT requested_at, finished_at FROM requests WHERE origin = $1 ORDER BY id DESC LIMIT 1`
 
 const upkeepQuery = `SELECT COALESCE((SELECT size FROM checkpoints ORDER BY size DESC LIMIT 1), 0),
 	(SELECT made FROM checkpoints ORDER BY size DESC LIMIT 1), (SELECT done FROM sweeps),

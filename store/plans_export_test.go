@@ -45,6 +45,7 @@ func HotQueries(t *testing.T) map[string]string {
 		"of batch":    pendingOfBatchQuery,
 		"overdue":     oldestDueQuery,
 		"due":         dueQuery,
+		"newest test": newestTestQuery,
 		"submissions": submissionsQuery,
 		"single":      singleRequestsQuery,
 		"suppression": suppressionQuery,

@@ -75,7 +75,7 @@ func setting(t *testing.T, c *sql.Conn, name string) (value string) {
 // indexes are those that the queries were given for.
 var indexes = map[string]string{"work": "requests_due", "claim": "requests_due", "openRequest": "requests_efface_id",
 	"any waiting": "requests_one_waiting", "waiting": "requests_one_waiting", "requests by reference": "requests_reference",
-	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to", "submissions": "requests_single", "single": "requests_single", "overdue": "requests_due", "due": "requests_due", "of batch": "requests_batch", "requests by batch": "requests_batch",
+	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to", "submissions": "requests_single", "single": "requests_single", "overdue": "requests_due", "due": "requests_due", "newest test": "requests_origin", "of batch": "requests_batch", "requests by batch": "requests_batch",
 	"page of a user": "COVERING INDEX requests_state", "page of a group": "COVERING INDEX requests_group",
 	"memberships of a user": "memberships_member", "missing": "COVERING INDEX requests_state", "held value": "fragments_profile",
 	"held": "lookup_profile", "lookups": "COVERING INDEX lookup_profile"}

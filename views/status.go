@@ -44,8 +44,8 @@ const (
 	lateDue   = 10 * time.Minute
 )
 
-func (s StatusPage) lines() []statusLine {
-	lines := []statusLine{s.database(), s.keyring(), s.erasures(), s.readers(), s.clock(), s.checks(), s.testPersons(), s.witness()}
+func (s StatusPage) lines(p Page) []statusLine {
+	lines := []statusLine{s.database(), s.keyring(), s.erasures(), s.readers(), s.clock(), s.checks(), s.testPersons(p), s.witness()}
 	if s.Gauges.Witness.Beside {
 		lines = append(lines, witnessPlace())
 	}
@@ -142,8 +142,8 @@ func (s StatusPage) checks() statusLine {
 	return l
 }
 
-func (s StatusPage) testPersons() statusLine {
-	t := s.Gauges.Tests
+func (s StatusPage) testPersons(p Page) statusLine {
+	g, t := s.Gauges, s.Gauges.Tests
 	l := statusLine{what: "Test person", since: t.Passed}
 	switch {
 	case !t.Failed.IsZero():
@@ -151,13 +151,15 @@ func (s StatusPage) testPersons() statusLine {
 		l.advice = "Keep a copy of the file that is named, and report it as SECURITY.md says."
 	case !s.TestPersons:
 		l.condition, l.state = note, "None is made up, for --test-person is false"
+	case g.Planted.After(t.Passed) && !s.late(g.Planted, lateTest):
+		l.condition, l.state = note, "Made up on "+p.stampText(g.Planted)+"; being erased and looked for"
 	case t.Passed.IsZero():
 		l.condition, l.state = note, "None yet; the first is made up a day after the first start"
 	case s.late(t.Passed, lateTest):
 		l.condition, l.state = look, "Last made up, erased, and then found in no file, over two days ago"
 		l.advice = "Look into the server's log, which says why none could be tested with."
 	default:
-		l.state = "Made up, erased, and then found in no file"
+		l.state = "Made up on " + p.stampText(g.Planted) + ", erased on " + p.stampText(g.Erased) + ", and then found in no file"
 	}
 	return l
 }

@@ -28,9 +28,13 @@ func TestStatusSaysWhatNeedsSomebody(t *testing.T) {
 		"an open reader":         {func(s *StatusPage) { s.Gauges.Waiting = time.Second }, []string{"Destroyed keys"}, "fuser -v /keys/keyring.db"},
 		"a clock that jumped": {func(s *StatusPage) { s.Gauges.Held, s.Gauges.Overdue = time.Minute, time.Hour },
 			[]string{"Clock"}, "Check that it is right"},
-		"what should be gone":   {func(s *StatusPage) { s.Gauges.Hits = 1 }, []string{"Check after deletions"}, "report"},
-		"a failed test person":  {func(s *StatusPage) { s.Gauges.Tests.Failed = at }, []string{"Test person"}, "Keep a copy"},
-		"no test person":        {func(s *StatusPage) { s.Gauges.Tests.Passed = at.Add(-49 * time.Hour) }, []string{"Test person"}, "log"},
+		"what should be gone":  {func(s *StatusPage) { s.Gauges.Hits = 1 }, []string{"Check after deletions"}, "report"},
+		"a failed test person": {func(s *StatusPage) { s.Gauges.Tests.Failed = at }, []string{"Test person"}, "Keep a copy"},
+		"no test person": {func(s *StatusPage) {
+			s.Gauges.Tests.Passed, s.Gauges.Planted = at.Add(-49*time.Hour), at.Add(-50*time.Hour)
+		},
+			[]string{"Test person"}, "log"},
+		"a test under way":      {func(s *StatusPage) { s.Gauges.Planted = at }, nil, ""},
 		"none is wanted":        {func(s *StatusPage) { s.TestPersons, s.Gauges.Tests.Passed = false, at.Add(-49*time.Hour) }, nil, ""},
 		"no scrub":              {func(s *StatusPage) { s.Gauges.Scrubbed = at.Add(-27 * time.Hour) }, []string{"Traces of deleted rows"}, "log"},
 		"no sweep ever":         {func(s *StatusPage) { s.Gauges.Swept = time.Time{} }, []string{"Daily sweep"}, "log"},
@@ -44,7 +48,7 @@ func TestStatusSaysWhatNeedsSomebody(t *testing.T) {
 			s := wellStatus(at)
 			c.spoil(&s)
 			var needs []string
-			lines := s.lines()
+			lines := s.lines(Page{})
 			for _, l := range lines {
 				if l.condition < look {
 					continue
@@ -71,7 +75,7 @@ func wellStatus(at time.Time) StatusPage {
 		Program: "efface 1", Keyring: "/keys/keyring.db", Uptime: 72 * time.Hour, TestPersons: true,
 		Gauges: erasure.Gauges{
 			Status: erasure.Status{Tests: erasure.TestPersons{Passed: hourAgo}, Witness: erasure.Witness{Dir: "/witness", Compared: hourAgo}},
-			At:     at, Requests: map[erasure.State]int{erasure.Pending: 1}, Signed: 5, SignedAt: hourAgo,
+			At:     at, Requests: map[erasure.State]int{erasure.Pending: 1}, Planted: hourAgo, Erased: hourAgo, Signed: 5, SignedAt: hourAgo,
 			Scrubbed: hourAgo, Swept: hourAgo, BackedUp: hourAgo, Schema: 11,
 			Disks: []erasure.Disk{{Of: "data", Dir: "/data", Free: 5e9, Size: 9e9}, {Of: "witness", Dir: "/witness", Free: 5e6, Size: 9e6}},
 		},

@@ -40,8 +40,10 @@ type Gauges struct {
 	Overdue time.Duration
 	Returns Returns // calls that came with what is suppressed, ever
 
+	Planted  time.Time // when the newest test person was made up; as below zero where never
+	Erased   time.Time // when they were erased
 	Signed   int64     // how many log entries the newest checkpoint signs
-	SignedAt time.Time // when it did; as below zero where never
+	SignedAt time.Time // when it did
 	Scrubbed time.Time // when traces of deleted rows were last cleared
 	Swept    time.Time // when keys that nothing names were last destroyed
 	BackedUp time.Time // when the last backup was made
