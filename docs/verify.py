@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Checks Efface's receipts and exported logs as docs/evidence.md describes them.
+"""Checks Efface's receipts, log entries and exported logs as docs/evidence.md describes them.
 
-    python3 verify.py receipt FILE... --key VKEY
-    python3 verify.py log FILE... --key VKEY
+    python3 verify.py receipt|entry|log FILE... --key VKEY
 
 Needs Python 3.8 and openssl 1.1.1, or newer, and nothing of Efface. Exit code 0: every file holds.
 """
@@ -33,7 +32,7 @@ def canonical(raw, members=None):
         raise ValueError
     try:
         value = json.loads(raw.decode(), parse_float=refuse, parse_constant=refuse)
-        again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        again = encoded(value)
     except (ValueError, RecursionError):
         raise Refused("it is not in the form that Efface writes")
     check(again == raw and isinstance(value, dict) and members in (None, set(value)), "it is not in the form that Efface writes")
@@ -83,10 +82,22 @@ def node(left, right):
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
-def included(h, index, size, proof):
-    """Follows the audit path of RFC 9162, 2.1.3.2, from a leaf to the root."""
+def read_leaf(line):
+    """Reads a line of the log: its index, its leaf hash, and whether that is all that is left of it."""
+    if line.startswith(b'{"hash":'):
+        entry = canonical(line, {"hash", "index"})
+        return entry["index"], unbase64(entry["hash"], 32), True
+    return canonical(line).get("index"), leaf(line), False
+
+
+def included(index, h, proof, note, key):
+    """Follows the audit path of RFC 9162, 2.1.3.2, from a leaf to the root that a checkpoint signs, and returns its size."""
+    size, root = checkpoint(note, key)
+    check(isinstance(proof, list), "the proof is not in the form that Efface writes")
+    check(type(index) is int and 0 <= index < size, "its entry is not among the %d that the checkpoint signs" % size)
     n, last = index, size - 1
     for p in proof:
+        p = unbase64(p, 32)
         check(last > 0, "the proof is too long")
         if n & 1 or n == last:
             h = node(p, h)
@@ -96,7 +107,12 @@ def included(h, index, size, proof):
             h = node(h, p)
         n, last = n >> 1, last >> 1
     check(last == 0, "the proof is too short")
-    return h
+    check(h == root, "the proof does not lead from entry %d to the checkpoint" % index)
+    return size
+
+
+def encoded(value):
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def receipt(path, key):
@@ -107,11 +123,7 @@ def receipt(path, key):
     r = canonical(m[1])
     check(r["v"] == 1 and r["entry"]["v"] == 1, "it is of a newer version")
     entry, request = r["entry"], r["request"]
-    size, root = checkpoint(r["checkpoint"], key)
-    check(type(entry["index"]) is int and 0 <= entry["index"] < size, "its entry is not among the %d that the checkpoint signs" % size)
-    raw = json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    path_ = [unbase64(p, 32) for p in r["proof"]]
-    check(included(leaf(raw), entry["index"], size, path_) == root, "the proof does not lead from entry %d to the checkpoint" % entry["index"])
+    included(entry["index"], leaf(encoded(entry)), r["proof"], r["checkpoint"], key)
     counts = {name: r["counts"][name] for name in ("identifiers", "records")}
     for what, same in (("kind", (entry["kind"], entry["to"]) == ("request.completed", "completed")), ("id", entry["request"] == request["id"]),
                        ("batch", entry.get("batch") == request.get("batch")), ("origin", entry["origin"] == request["origin"]),
@@ -119,6 +131,18 @@ def receipt(path, key):
                        ("completed_at", entry["time"] == request["completed_at"]), ("counts", entry["counts"] == counts)):
         check(same, "the receipt and its log entry do not agree in " + what)
     return "request %s was completed at %s" % (request["id"], request["completed_at"])
+
+
+def placed(path, key):
+    with open(path, "rb") as f:
+        raw = f.read()
+    check(raw.endswith(b"\n"), "it is not in the form that Efface writes")
+    p = canonical(raw[:-1], {"checkpoint", "entry", "proof", "v"})
+    check(type(p["v"]) is int and p["v"] == 1, "it is of a newer version")
+    index, h, dropped = read_leaf(encoded(p["entry"]))
+    size = included(index, h, p["proof"], p["checkpoint"], key)
+    what = "only the hash is left of it" if dropped else "%s at %s" % (p["entry"]["kind"], p["entry"]["time"])
+    return "entry %d of a log of %d: %s" % (index, size, what)
 
 
 def log(path, key):
@@ -129,13 +153,8 @@ def log(path, key):
             line = line[:-1]
             if line.startswith(b'{"checkpoint":'):
                 break
-            if line.startswith(b'{"hash":'):
-                entry = canonical(line, {"hash", "index"})
-                h, dropped = unbase64(entry["hash"], 32), dropped + 1
-            else:
-                entry = canonical(line)
-                h = leaf(line)
-            index = entry.get("index")
+            index, h, gone = read_leaf(line)
+            dropped += gone
             check(type(index) is int and index == size, "entry %d: another one stands in its place" % size)
             roots.append(h)
             n, size = size, size + 1
@@ -154,14 +173,17 @@ def log(path, key):
     return "%d entries, of %d only the hash is left" % (size, dropped)
 
 
+KINDS = {"receipt": receipt, "entry": placed, "log": log}
+
+
 def main(args):
-    if len(args) < 4 or args[0] not in ("receipt", "log") or args[-2] != "--key":
+    if len(args) < 4 or args[0] not in KINDS or args[-2] != "--key":
         sys.exit(__doc__)
     failed = False
     key = Key(args[-1])
     for path in args[1:-2]:
         try:
-            print("%s: holds: %s" % (path, {"receipt": receipt, "log": log}[args[0]](path, key)))
+            print("%s: holds: %s" % (path, KINDS[args[0]](path, key)))
         except (Refused, OSError, KeyError, TypeError, AttributeError) as e:
             failed = True
             print("%s: does not hold: %s" % (path, e if isinstance(e, (Refused, OSError)) else "a member is missing or of another kind"))

@@ -34,7 +34,7 @@ func (db *DB) Activity(ctx context.Context, cursor string, limit int) (as []eras
 			return nil, "", erasure.Errorf(erasure.CodeInvalid, "Use the cursor as the page before gave it.").In("cursor")
 		}
 	}
-	rows, err := db.activityRows(ctx, before, limit)
+	rows, err := db.activityRows(ctx, before, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,7 +64,7 @@ const activityQuery = `SELECT h.idx, e.entry, s.key_row, s.key_id, s.sealed, r.e
 	WHERE h.idx < $1 ORDER BY h.idx DESC LIMIT $2`
 
 func (db *DB) activityRows(ctx context.Context, before int64, limit int) (out []activityRow, err error) {
-	rows, err := db.reads.QueryContext(ctx, activityQuery, before, limit+1)
+	rows, err := db.reads.QueryContext(ctx, activityQuery, before, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -82,25 +82,33 @@ func (db *DB) activityRows(ctx context.Context, before int64, limit int) (out []
 	return out, err
 }
 
+// activityEntry is what Activity tells of an entry's content.
+type activityEntry struct {
+	Time     time.Time          `json:"time"`
+	Kind     erasure.Kind       `json:"kind"`
+	Request  string             `json:"request"`
+	From     string             `json:"from"`
+	To       string             `json:"to"`
+	Origin   erasure.Origin     `json:"origin"`
+	Actor    string             `json:"actor"`
+	Profiles []uuid.UUID        `json:"profiles"`
+	Target   string             `json:"target"`
+	Reason   erasure.LiftReason `json:"reason"`
+}
+
+func (r activityRow) read() (e activityEntry, err error) {
+	err = json.Unmarshal(r.entry, &e)
+	return e, err
+}
+
 func (db *DB) activity(ctx context.Context, r activityRow, names map[string]string) (erasure.Activity, error) {
 	a := r.Activity
 	if r.entry == nil {
 		a.Dropped = true
 		return a, nil
 	}
-	var e struct {
-		Time     time.Time          `json:"time"`
-		Kind     erasure.Kind       `json:"kind"`
-		Request  string             `json:"request"`
-		From     string             `json:"from"`
-		To       string             `json:"to"`
-		Origin   erasure.Origin     `json:"origin"`
-		Actor    string             `json:"actor"`
-		Profiles []uuid.UUID        `json:"profiles"`
-		Target   string             `json:"target"`
-		Reason   erasure.LiftReason `json:"reason"`
-	}
-	if err := json.Unmarshal(r.entry, &e); err != nil {
+	e, err := r.read()
+	if err != nil {
 		return a, err
 	}
 	a.Time, a.Kind, a.Origin, a.Reason = e.Time, e.Kind, e.Origin, e.Reason

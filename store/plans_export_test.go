@@ -36,6 +36,8 @@ func HotQueries(t *testing.T) map[string]string {
 		"rows left":   `SELECT id FROM requests WHERE` + underway + `$1 AND keys_destroyed_at > 0 ORDER BY` + fewestRows(2) + ` LIMIT $3`,
 		"work":        workQuery,
 		"activity":    activityQuery,
+		"newest":      newestEntriesQuery(2),
+		"entries":     requestEntriesQuery,
 		"waiting":     `SELECT 1 FROM requests r WHERE r.waiting = $1 AND r.profile IS NULL AND r.state = 'pending'`,
 		"any waiting": `SELECT 1 FROM requests WHERE state = 'pending' AND waiting IS NOT NULL AND profile IS NULL LIMIT 1`,
 		"gone":        `SELECT id FROM profiles WHERE id = $1 OR leads_to = $1`,

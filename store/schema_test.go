@@ -78,7 +78,7 @@ var indexes = map[string]string{"work": "requests_due", "claim": "requests_due",
 	"requests by state": "requests_state", "requests by origin": "requests_origin", "gone": "profiles_leads_to", "submissions": "requests_single", "single": "requests_single", "overdue": "requests_due", "due": "requests_due", "newest test": "requests_origin", "of batch": "requests_batch", "requests by batch": "requests_batch",
 	"page of a user": "COVERING INDEX requests_state", "page of a group": "COVERING INDEX requests_group",
 	"memberships of a user": "memberships_member", "missing": "COVERING INDEX requests_state", "held value": "fragments_profile",
-	"held": "lookup_profile", "lookups": "COVERING INDEX lookup_profile"}
+	"held": "lookup_profile", "lookups": "COVERING INDEX lookup_profile", "newest": "log_entries_request", "entries": "log_entries_request"}
 
 // What is asked often or of many rows finds them by an index.
 func TestHotQueriesUseTheirIndexes(t *testing.T) {

@@ -13,11 +13,17 @@ import (
 
 type verifyCommand struct {
 	Receipt verifyReceipts `cmd:"" help:"Check receipts: the signature, the log entry, its place in the log."`
+	Entry   verifyEntries  `cmd:"" help:"Check log entries: the place of each in the log."`
 	Log     verifyLog      `cmd:"" help:"Check an exported log from its first entry to its checkpoint."`
 }
 
 type verifyReceipts struct {
 	Files []string `arg:"" name:"file" help:"Receipts."`
+	verifierFlag
+}
+
+type verifyEntries struct {
+	Files []string `arg:"" name:"file" help:"Log entries, as the page of each gives it."`
 	verifierFlag
 }
 
@@ -39,36 +45,56 @@ func (k *verifierKey) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// maxReceipt is far above the size of any receipt.
-const maxReceipt = 1 << 20
-
-// Run implements the command. Every file is checked, and one that does not hold
-// makes it fail.
+// Run implements the command.
 func (c *verifyReceipts) Run(p program) error {
+	return verifyEach(p, c.Files, func(file []byte) (string, error) {
+		r, err := evidence.VerifyReceipt(file, c.Key)
+		return fmt.Sprintf("request %s was completed at %s", r.Request.ID, r.Request.CompletedAt), err
+	})
+}
+
+// Run implements the command.
+func (c *verifyEntries) Run(p program) error {
+	return verifyEach(p, c.Files, func(file []byte) (string, error) {
+		e, err := evidence.VerifyEntry(file, c.Key)
+		what := "only the hash is left of it"
+		if !e.Dropped {
+			what = fmt.Sprintf("%s at %s", e.Kind, e.Time)
+		}
+		return fmt.Sprintf("entry %d of a log of %d: %s", e.Index, e.Size, what), err
+	})
+}
+
+// maxEvidence is far above the size of any receipt and, as an entry names the
+// keys that an erasure destroyed, above that of an entry of a million keys.
+const maxEvidence = 64 << 20
+
+// verifyEach checks every file, and one that does not hold makes it fail.
+func verifyEach(p program, files []string, verify func([]byte) (says string, err error)) error {
 	var failed error
-	for _, name := range c.Files {
-		r, err := verifyReceiptFile(name, c.Key)
+	for _, name := range files {
+		var says string
+		file, err := readEvidence(name)
+		if err == nil {
+			says, err = verify(file)
+		}
 		if err != nil {
 			failed = errSaid
 			fmt.Fprintf(p.stdout, "%s: does not hold: %v\n", name, err)
 			continue
 		}
-		fmt.Fprintf(p.stdout, "%s: holds: request %s was completed at %s\n", name, r.Request.ID, r.Request.CompletedAt)
+		fmt.Fprintf(p.stdout, "%s: holds: %s\n", name, says)
 	}
 	return failed
 }
 
-func verifyReceiptFile(name string, v note.Verifier) (r evidence.Receipt, err error) {
+func readEvidence(name string) ([]byte, error) {
 	f, err := openEvidence(name)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxReceipt))
-	if err != nil {
-		return r, err
-	}
-	return evidence.VerifyReceipt(b, v)
+	return io.ReadAll(io.LimitReader(f, maxEvidence))
 }
 
 // Run implements the command.

@@ -40,6 +40,16 @@ func readCanonical(b []byte, v any) error {
 	return nil
 }
 
+// writeCanonical writes JSON as readCanonical reads it.
+func writeCanonical(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	err = (*jsontext.Value)(&b).Canonicalize()
+	return b, err
+}
+
 // readBase64 reads base64 that has one form only.
 func readBase64(s string) ([]byte, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)

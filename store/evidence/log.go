@@ -96,25 +96,29 @@ func Dropped(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"hash":`)
 
 // LineHash gives the leaf hash of a line's entry, which must have an index.
 func LineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error) {
-	if Dropped(line) {
+	e, hash, dropped, err := readLeaf(line)
+	if err == nil && e.Index != index {
+		err = fmt.Errorf("entry %d stands in its place", e.Index)
+	}
+	return hash, dropped, err
+}
+
+// readLeaf reads a line's entry, of which nothing but its index is known where
+// its content has gone.
+func readLeaf(line []byte) (e entry, hash tlog.Hash, dropped bool, err error) {
+	if bytes.HasPrefix(line, []byte(`{"hash":`)) {
 		var d droppedLine
 		if err := readCanonical(line, &d); err != nil {
-			return hash, true, err
-		}
-		if d.Index != index {
-			return hash, true, fmt.Errorf("entry %d stands in its place", d.Index)
+			return e, hash, true, err
 		}
 		hash, err = readHash(d.Hash)
-		return hash, true, err
+		if err == nil && !bytes.Equal(DroppedLine(d.Index, hash), append(bytes.Clone(line), '\n')) {
+			err = errForm // a member is missing
+		}
+		return entry{Index: d.Index}, hash, true, err
 	}
-	e, err := readEntry(line)
-	if err != nil {
-		return hash, false, err
-	}
-	if e.Index != index {
-		return hash, false, fmt.Errorf("entry %d stands in its place", e.Index)
-	}
-	return tlog.RecordHash(line), false, nil
+	e, err = readEntry(line)
+	return e, tlog.RecordHash(line), false, err
 }
 
 // end checks the last line against what was read.

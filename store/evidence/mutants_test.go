@@ -23,6 +23,7 @@ import (
 // scene is a store in which people were erased, with what proves it.
 type scene struct {
 	receipts [][]byte
+	entries  [][]byte // their files, in the log's order
 	log      []byte
 	key      string
 	verifier note.Verifier
@@ -53,6 +54,11 @@ func newScene(t *testing.T, people int) (s scene) {
 	}
 	err := db.ExportLog(t.Context(), erasure.Terminal, func(b []byte) error { s.log = append(s.log, b...); return nil })
 	must(t, err)
+	for index := range int64(len(s.lines()) - 1) {
+		file, err := db.Entry(t.Context(), index)
+		must(t, err)
+		s.entries = append(s.entries, file)
+	}
 	s.key = db.LogKey()
 	if s.verifier, err = evidence.ParseVerifier(s.key); err != nil {
 		t.Fatal(err)
@@ -119,6 +125,11 @@ func verifyReceipt(file []byte, v note.Verifier) error {
 	return err
 }
 
+func verifyEntry(file []byte, v note.Verifier) error {
+	_, err := evidence.VerifyEntry(file, v)
+	return err
+}
+
 // mutant is a changed file and how it was changed.
 type mutant struct {
 	how  string
@@ -138,6 +149,7 @@ func TestBothVerifiersRefuseWhateverWasChanged(t *testing.T) {
 		mutants []mutant
 	}{
 		{"receipt", s.receipts, verifyReceipt, receiptMutants(t, s, other)},
+		{"entry", append(s.droppedEntries(t), s.entries...), verifyEntry, entryMutants(t, s, other)},
 		{"log", [][]byte{s.log, s.withDropped()}, verifyLog, logMutants(t, s, other)},
 	} {
 		for i, file := range kind.holds {
@@ -152,12 +164,12 @@ func TestBothVerifiersRefuseWhateverWasChanged(t *testing.T) {
 		for i, m := range kind.mutants {
 			files[i] = m.file
 			if kind.verify(m.file, s.verifier) == nil {
-				t.Errorf("a %s holds after %s:\n%s", kind.name, m.how, m.file)
+				t.Errorf("the %s holds after %s:\n%s", kind.name, m.how, m.file)
 			}
 		}
 		for i, refused := range python(t, kind.name, s.key, files) {
 			if !refused {
-				t.Errorf("verify.py: a %s holds after %s:\n%s", kind.name, kind.mutants[i].how, files[i])
+				t.Errorf("verify.py: the %s holds after %s:\n%s", kind.name, kind.mutants[i].how, files[i])
 			}
 		}
 	}
@@ -261,7 +273,8 @@ func (s scene) respelt(t *testing.T, file []byte) (all []mutant) {
 
 func nonceOf(body string) string {
 	_, rest, _ := strings.Cut(body, `"nonce":"`)
-	return rest[:32]
+	nonce, _, _ := strings.Cut(rest, `"`)
+	return nonce
 }
 
 // strayBits sets a bit that base64's padding leaves unused, in the text before
@@ -344,6 +357,7 @@ func logMutants(t *testing.T, s, other scene) (all []mutant) {
 		mutant{"a fraction", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0.0}`), 1)},
 		mutant{"true for 1", bytes.Replace(s.withDropped(), []byte(`"index":1}`), []byte(`"index":true}`), 1)},
 		mutant{"a member more", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0,"x":1}`), 1)},
+		mutant{"no index", bytes.Replace(s.withDropped(), []byte(`,"index":0}`), []byte(`}`), 1)},
 		mutant{"a member twice", bytes.Replace(s.withDropped(), []byte(`"index":0}`), []byte(`"index":0,"index":0}`), 1)},
 		mutant{"no line at all", nil}, mutant{"a checkpoint alone", evidence.CheckpointLine(s.checkpointOf(t, 0))})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -71,11 +70,8 @@ const (
 
 // Sign writes the receipt's file.
 func (r Receipt) Sign(k Signer) ([]byte, error) {
-	body, err := json.Marshal(r)
+	body, err := writeCanonical(r)
 	if err != nil {
-		return nil, err
-	}
-	if err := (*jsontext.Value)(&body).Canonicalize(); err != nil {
 		return nil, err
 	}
 	s, err := signature(k, append(bytes.Clone(body), '\n'))
@@ -110,31 +106,10 @@ func VerifyReceipt(file []byte, v note.Verifier) (r Receipt, err error) {
 	if err != nil {
 		return r, err
 	}
-	if err := r.included(e, v); err != nil {
+	if _, err := included(r.Checkpoint, r.Proof, e.Index, tlog.RecordHash(r.Entry), v); err != nil {
 		return r, err
 	}
 	return r, r.agrees(e)
-}
-
-// included checks that the entry stands in the log.
-func (r Receipt) included(e entry, v note.Verifier) error {
-	c, err := OpenCheckpoint(r.Checkpoint, v)
-	if err != nil {
-		return err
-	}
-	proof := make(tlog.RecordProof, len(r.Proof))
-	for i, h := range r.Proof {
-		if proof[i], err = readHash(h); err != nil {
-			return fmt.Errorf("the proof: %w", err)
-		}
-	}
-	if e.Index >= c.Size {
-		return fmt.Errorf("entry %d is not in the log of %d entries that the checkpoint signs", e.Index, c.Size)
-	}
-	if err := tlog.CheckRecord(proof, c.Size, c.Root, e.Index, tlog.RecordHash(r.Entry)); err != nil {
-		return fmt.Errorf("the proof does not lead from entry %d to the checkpoint", e.Index)
-	}
-	return nil
 }
 
 // agrees checks that what the receipt says of the request is what its entry
