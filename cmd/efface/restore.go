@@ -31,7 +31,7 @@ func (c *restoreCommand) Run(ctx context.Context, p program) error {
 		say("Put the backup of %s in place in %s.", did.MadeAt.UTC().Format("2006-01-02 15:04 UTC"), c.Data)
 	}
 	if c.KeyringFrom != "" {
-		say("Put the copy of the keyring in place at %s.", o.Keyring)
+		say("Put the copy of the keyring in place.")
 	}
 	if !c.WithoutWitness {
 		say("Taken from the witness: %s log entries. Requests made since: %s; cancelled or completed since: %s.",
