@@ -30,13 +30,13 @@ func (c *logKey) Run(ctx context.Context, p program) error {
 
 type logExport struct {
 	storeFlags
-	File string `arg:"" optional:"" help:"The file to write, which must not exist yet."`
+	File string `arg:"" optional:"" help:"The file to write, which must not exist yet; - or none is the standard output."`
 }
 
 // Run implements the command.
 func (c *logExport) Run(ctx context.Context, p program) error {
 	return c.withExisting(ctx, func(db *store.DB) error {
-		if c.File == "" {
+		if c.File == "" || c.File == "-" {
 			return exportLog(ctx, db, p.stdout)
 		}
 		f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
