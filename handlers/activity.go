@@ -17,5 +17,5 @@ func (s *Server) showActivity(w http.ResponseWriter, r *http.Request) error {
 	if next != "" {
 		next = "/activity?cursor=" + url.QueryEscape(next)
 	}
-	return render(w, r, http.StatusOK, views.Activity(s.page(r), entries, next))
+	return render(w, r, http.StatusOK, views.Activity(s.page(r), entries, next, s.db.LogKey()))
 }

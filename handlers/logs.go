@@ -42,6 +42,7 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) renderLogs(w http.ResponseWriter, r *http.Request, status int, page views.LogsPage) error {
 	p, _ := s.shownPage(r)
+	page.LogKey = s.db.LogKey()
 	return render(w, r, status, views.Logs(p, page))
 }
 

@@ -88,8 +88,13 @@ func drawn(ctx context.Context, fragment templ.Component) (version string, err e
 	return base64.RawURLEncoding.EncodeToString(digest[:12]), nil
 }
 
-// polled gives a page its poll, if a row of it is open.
+// polled gives a page its rows' places in the log and, if one of them is open,
+// its poll.
 func (s *Server) polled(r *http.Request, page views.LogsPage, of rowSpan) (views.LogsPage, string, error) {
+	var err error
+	if page.Newest, err = s.db.NewestEntries(r.Context(), page.Requests); err != nil {
+		return page, "", err
+	}
 	version, err := drawn(r.Context(), views.LogRows(s.page(r), page))
 	if err != nil {
 		return page, "", err

@@ -79,7 +79,11 @@ func (s *Server) polledRequest(r *http.Request, page views.RequestPage) (views.R
 	if page.HeldUp, err = s.db.HeldUp(r.Context(), request); err != nil {
 		return page, "", err
 	}
-	version, err := drawn(r.Context(), views.RequestProgress(s.page(r), views.RequestPage{Request: request, HeldUp: page.HeldUp, Polled: true}))
+	if page.Entries, err = s.db.RequestEntries(r.Context(), request.ID); err != nil {
+		return page, "", err
+	}
+	version, err := drawn(r.Context(), views.RequestProgress(s.page(r),
+		views.RequestPage{Request: request, HeldUp: page.HeldUp, Entries: page.Entries, Polled: true}))
 	if err != nil {
 		return page, "", err
 	}

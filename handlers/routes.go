@@ -104,6 +104,8 @@ func (s *Server) table() []route {
 		{"GET", "/logs", signedIn, noBody, false, s.showLogs},
 		{"GET", "/logs/rows", signedIn, noBody, true, s.pollRows},
 		{"GET", "/logs/checkpoint", signedIn, noBody, false, s.downloadCheckpoint},
+		{"GET", "/logs/entries/{index}", auditing, noBody, false, s.showEntry},
+		{"GET", "/logs/entries/{index}/entry.json", auditing, noBody, false, s.downloadEntry},
 		{"GET", "/logs/export", auditing, noBody, false, s.exportLog},
 		{"GET", "/logs.csv", signedIn, noBody, false, s.exportLogs},
 		{"GET", "/suppressions", signedIn, noBody, false, s.showSuppressions},

@@ -32,6 +32,7 @@ var permitted = map[string][]erasure.Role{
 	"/requests/{id}/c":  {erasure.Admin, erasure.Staff},
 	"/bulk":             {erasure.Admin, erasure.Staff},
 	"/logs":             {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/logs/entries/":    {erasure.Admin, erasure.Auditor},
 	"/logs/export":      {erasure.Admin, erasure.Auditor},
 	"/suppressions":     {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/suppressions/":    {erasure.Admin, erasure.Staff},

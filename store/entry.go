@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
@@ -80,17 +79,12 @@ func (db *DB) NewestEntries(ctx context.Context, rs []erasure.Request) (map[eras
 	return newest, err
 }
 
-// entriesShown bounds what a page shows of one request: one that cannot be
-// erased is tried again for as long as it takes.
-const entriesShown = 50
+const requestEntriesQuery = `SELECT idx, entry FROM log_entries WHERE request = $1 AND kind <> $2 ORDER BY idx`
 
-const requestEntriesQuery = `SELECT idx, entry FROM log_entries WHERE request = $1 AND kind <> $2 ORDER BY idx DESC LIMIT $3`
-
-// RequestEntries lists a request's newest log entries, the oldest of them
-// first, without the looks at it and without who did what: [DB.Activity] tells
-// those.
+// RequestEntries lists what a request went through, the oldest entry first,
+// without the looks at it and without who did what: [DB.Activity] tells those.
 func (db *DB) RequestEntries(ctx context.Context, id erasure.RequestID) (as []erasure.Activity, err error) {
-	rows, err := db.reads.QueryContext(ctx, requestEntriesQuery, id[:], string(erasure.ProfileViewed), entriesShown)
+	rows, err := db.reads.QueryContext(ctx, requestEntriesQuery, id[:], string(erasure.ProfileViewed))
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +97,5 @@ func (db *DB) RequestEntries(ctx context.Context, id erasure.RequestID) (as []er
 		as = append(as, erasure.Activity{Index: r.Index, Time: e.Time, Kind: e.Kind, Origin: e.Origin})
 		return err
 	})
-	slices.Reverse(as)
 	return as, err
 }

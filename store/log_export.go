@@ -16,8 +16,9 @@ const logLinesQuery = `SELECT h.idx, h.hash, e.entry FROM log_hashes h LEFT JOIN
 
 // ExportLog writes the whole log as lines of JSON, and its newest checkpoint
 // as the last one: what [evidence.VerifyLog] verifies. That it was taken away
-// is logged first. write is called between reads and never within one.
-func (db *DB) ExportLog(ctx context.Context, actor erasure.Actor, write func([]byte) error) error {
+// is logged first. write is told how many entries there are in all; it is called
+// between reads and never within one.
+func (db *DB) ExportLog(ctx context.Context, actor erasure.Actor, write func(size int64, lines []byte) error) error {
 	if err := db.LogExport(ctx, actor); err != nil {
 		return err
 	}
@@ -30,11 +31,11 @@ func (db *DB) ExportLog(ctx context.Context, actor erasure.Actor, write func([]b
 		if err != nil {
 			return err
 		}
-		if err := write(lines); err != nil {
+		if err := write(c.size, lines); err != nil {
 			return err
 		}
 	}
-	return write(evidence.CheckpointLine(c.signed))
+	return write(c.size, evidence.CheckpointLine(c.signed))
 }
 
 func (db *DB) logLines(ctx context.Context, from, size int64) ([]byte, error) {

@@ -42,7 +42,7 @@ func TestAReceiptIsVerifiedByThePublicKeyAlone(t *testing.T) {
 		t.Log(string(file))
 	}
 	var log bytes.Buffer
-	must(t, d.ExportLog(t.Context(), erasure.Terminal, func(b []byte) error { _, err := log.Write(b); return err }))
+	must(t, d.ExportLog(t.Context(), erasure.Terminal, func(_ int64, b []byte) error { _, err := log.Write(b); return err }))
 	s, err := evidence.VerifyLog(&log, v)
 	must(t, err)
 	if s.Size < 12 {

@@ -79,7 +79,7 @@ func TestWhatHappenedSinceABackupIsDoneAgain(t *testing.T) {
 	must(t, err)
 	must(t, second(evidence.VerifyReceipt(receipt, v)))
 	var export bytes.Buffer
-	must(t, after.ExportLog(t.Context(), erasure.Terminal, func(b []byte) error { _, err := export.Write(b); return err }))
+	must(t, after.ExportLog(t.Context(), erasure.Terminal, func(_ int64, b []byte) error { _, err := export.Write(b); return err }))
 	must(t, second(evidence.VerifyLog(&export, v)))
 }
 

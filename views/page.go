@@ -101,8 +101,10 @@ type LogsFilter struct {
 type LogsPage struct {
 	Filter   LogsFilter
 	Requests []erasure.Request
-	Cursor   string // of this page; "" is the newest
-	Next     string // cursor of the page after; "" is the last
+	Newest   map[erasure.RequestID]int64 // each one's newest entry in the log
+	LogKey   string                      // the log's public key
+	Cursor   string                      // of this page; "" is the newest
+	Next     string                      // cursor of the page after; "" is the last
 	// Poll is the URL of these rows as a fragment, asked for every Every.
 	// "" where no row is open.
 	Poll     string

@@ -18,8 +18,9 @@ type RequestPage struct {
 	// Suppressed is what may not be collected since the erasure began; nil
 	// where that was not chosen, or it has not begun.
 	Suppressed *erasure.Suppressed
-	HeldUp     []uuid.UUID // User IDs of those kept from merging with the one it is about
-	Confirmed  bool        // by this operator, just now
+	HeldUp     []uuid.UUID        // User IDs of those kept from merging with the one it is about
+	Entries    []erasure.Activity // what it went through, as the log has it
+	Confirmed  bool               // by this operator, just now
 	// Poll is the URL of [RequestProgress], asked for every Every. "" where
 	// nothing of it will change.
 	Poll   string

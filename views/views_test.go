@@ -100,7 +100,7 @@ func every() map[string]templ.Component {
 		"request_cancel": views.RequestCancel(admin, r, views.CancelForm{Problems: wrong("confirm")}),
 		"receipt":        views.Receipt(admin, views.ReceiptPage{Request: r, RequestedBy: "operator:1", Checkpoint: "efface/1\n", LogKey: "efface/1+2+3"}),
 		"logs":           views.Logs(admin, views.LogsPage{Requests: []erasure.Request{r}, Problems: wrong("from", "to", "q")}),
-		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, ""),
+		"activity":       views.Activity(admin, []erasure.Activity{{Time: made, Kind: erasure.SignedIn}}, "", ""),
 		"keys":           views.Keys(admin, []erasure.APIKey{key}, []erasure.APIKey{expired, revoked}, views.KeyForm{Problems: wrong("name", "scope", "expires")}, &views.MadeKey{Key: key, Token: "t", Lines: []views.Line{{Scope: erasure.ScopeLytics, Text: "curl", Answers: "200"}}}),
 		"key_revoke":     views.KeyRevoke(admin, key),
 		"operators":      views.Operators(admin, []erasure.Operator{admin.Operator}, views.OperatorForm{Problems: wrong("email", "role")}, link),
@@ -262,7 +262,7 @@ func TestTheNavigationOffersWhatTheRoleMayOpen(t *testing.T) {
 	}
 	for role, paths := range want {
 		var got []string
-		render(t, views.Activity(page(role), nil, "")).Find(".sidebar li a").Each(func(_ int, a *goquery.Selection) {
+		render(t, views.Activity(page(role), nil, "", "")).Find(".sidebar li a").Each(func(_ int, a *goquery.Selection) {
 			got = append(got, a.AttrOr("href", ""))
 		})
 		if strings.Join(got, " ") != paths {

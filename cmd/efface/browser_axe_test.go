@@ -183,6 +183,8 @@ func axeOfLists(b *tab) {
 	b.at("logs with nothing that fits", b.visit("/logs?q=DSR-9"), http.StatusOK)
 	b.at("logs with problems", b.visit("/logs?from=today&to=x&q=a%40b"), http.StatusUnprocessableEntity)
 	b.at("activity", b.visit("/activity"), http.StatusOK)
+	b.at("log entry", b.press("tbody .num a"), http.StatusOK)
+	b.at("first log entry", b.visit("/logs/entries/0"), http.StatusOK)
 }
 
 func axeOfSettings(b *tab) {

@@ -15,7 +15,8 @@ import (
 )
 
 // Somebody is erased through the browser, and the receipt that it downloads is
-// verified by the script that has nothing of Efface.
+// verified by the script that has nothing of Efface; so is the log entry that
+// the Deletion Logs lead to.
 func TestAReceiptFromTheBrowserIsVerifiedWithoutEfface(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
@@ -37,12 +38,17 @@ func TestAReceiptFromTheBrowserIsVerifiedWithoutEfface(t *testing.T) {
 
 	receipt := b.fetched("/requests/" + request + "/receipt.json")
 	log := b.fetched("/logs/export")
+	b.visit("/logs")
+	b.press("#entry-" + request)
+	b.shows("main", "Completed an erasure")
+	entry := b.fetched(b.path() + "/entry.json")
 	changed := write(t, "changed.json", strings.Replace(readFile(t, receipt), `"records":`, `"records":1`, 1))
+	other := write(t, "other.json", strings.Replace(readFile(t, entry), `"kind":"request.completed"`, `"kind":"request.cancelled"`, 1))
 	cut := write(t, "cut.jsonl", readFile(t, log)[1:])
 	for _, c := range []struct {
 		kind, file string
 		holds      bool
-	}{{"receipt", receipt, true}, {"log", log, true}, {"receipt", changed, false}, {"log", cut, false}} {
+	}{{"receipt", receipt, true}, {"log", log, true}, {"entry", entry, true}, {"receipt", changed, false}, {"entry", other, false}, {"log", cut, false}} {
 		said := efface(t, "", "verify", c.kind, c.file, "--key", key)
 		if (said.code == 0) != c.holds || !strings.Contains(said.stdout, ": holds: ") == c.holds {
 			t.Errorf("efface verify %s ends with %d: %s", c.kind, said.code, said.stdout)

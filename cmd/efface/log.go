@@ -55,7 +55,7 @@ func (c *logExport) Run(ctx context.Context, p program) error {
 
 func exportLog(ctx context.Context, db *store.DB, to io.Writer) error {
 	w := bufio.NewWriter(to)
-	err := db.ExportLog(ctx, erasure.Terminal, func(lines []byte) error {
+	err := db.ExportLog(ctx, erasure.Terminal, func(_ int64, lines []byte) error {
 		_, err := w.Write(lines)
 		return err
 	})

@@ -52,7 +52,7 @@ func newScene(t *testing.T, people int) (s scene) {
 		must(t, err)
 		s.receipts = append(s.receipts, file)
 	}
-	err := db.ExportLog(t.Context(), erasure.Terminal, func(b []byte) error { s.log = append(s.log, b...); return nil })
+	err := db.ExportLog(t.Context(), erasure.Terminal, func(_ int64, b []byte) error { s.log = append(s.log, b...); return nil })
 	must(t, err)
 	for index := range int64(len(s.lines()) - 1) {
 		file, err := db.Entry(t.Context(), index)
