@@ -101,7 +101,7 @@ type LogsFilter struct {
 type LogsPage struct {
 	Filter   LogsFilter
 	Requests []erasure.Request
-	Newest   map[erasure.RequestID]int64 // each one's newest entry in the log
+	Newest   map[erasure.RequestID]int64 // each one's newest entry in the log but for looks
 	LogKey   string                      // the log's public key
 	Cursor   string                      // of this page; "" is the newest
 	Next     string                      // cursor of the page after; "" is the last

@@ -130,6 +130,9 @@ func (s shots) takeLists() {
 	s.take("receipt-narrow", 390, "dark")
 	s.visit("/activity")
 	s.take("activity", 1280, "light")
+	s.press("tbody .num a")
+	s.take("entry", 1280, "light")
+	s.take("entry-narrow", 320, "dark")
 }
 
 func (s shots) takeSettings() {
