@@ -32,6 +32,7 @@ type told struct {
 	state                        erasure.State
 	started, destroyed, finished time.Time
 	counts                       *erasure.Counts
+	lost                         []uuid.UUID // profiles it is for that a restore did not have
 }
 
 // tell takes notice of an entry that came after the backup.
@@ -43,13 +44,17 @@ func (h *history) tell(e erasure.Entry) {
 		h.merges = append(h.merges, e.Profiles)
 	}
 	h.tellErased(e)
-	if e.Request == nil || e.To == "" {
+	if e.Request == nil || e.To == "" && e.Kind != erasure.ProfileLost {
 		return
 	}
 	r := h.requests[*e.Request]
 	if r == nil {
 		r = &told{}
 		h.requests[*e.Request] = r
+	}
+	if e.Kind == erasure.ProfileLost {
+		r.lost = append(r.lost, e.Profiles...)
+		return
 	}
 	r.state = e.To
 	if e.Counts != nil {

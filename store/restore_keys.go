@@ -62,25 +62,42 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 // this one had lost them.
 func (db *DB) addErased(ctx context.Context) error {
 	for id, since := range db.restoring.history.requests {
-		if since.destroyed.IsZero() || since.made != nil {
+		if since.destroyed.IsZero() {
 			continue
 		}
-		rows, err := db.reads.QueryContext(ctx, `SELECT f.key_id FROM requests r JOIN profiles p ON p.efface_id = r.efface_id
-			JOIN fragments f ON f.profile = COALESCE(p.leads_to, p.id) WHERE r.id = $1`, id[:])
-		if err != nil {
-			return err
-		}
-		err = eachRow(rows, func(scan func(...any) error) error {
-			var key [16]byte
-			err := scan(scan16(&key))
-			if _, listed := db.restoring.history.erased[key]; !listed {
-				db.restoring.history.erased[key] = id
+		if since.made == nil {
+			if err := db.addKeys(ctx, id, `SELECT efface_id FROM requests WHERE id = $1`, id[:]); err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("reading whom %s was for: %w", id, err)
 		}
+		for _, lost := range since.lost {
+			if err := db.addKeys(ctx, id, `$1`, lost[:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addKeys counts as destroyed by a request the keys of the profile with a User
+// ID, which is given as an expression.
+func (db *DB) addKeys(ctx context.Context, id erasure.RequestID, efface string, arg any) error {
+	rows, err := db.reads.QueryContext(ctx, `SELECT f.key_id FROM profiles p JOIN fragments f ON f.profile = COALESCE(p.leads_to, p.id)
+		WHERE p.efface_id = (`+efface+`)`, arg)
+	if err != nil {
+		return err
+	}
+	erased := db.restoring.history.erased
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var key [16]byte
+		err := scan(scan16(&key))
+		if _, listed := erased[key]; !listed {
+			erased[key] = id
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading whom %s was for: %w", id, err)
 	}
 	return nil
 }

@@ -223,6 +223,9 @@ func (t *tx) forgetEmpty(profile int64) error {
 	if err != nil || left > 0 {
 		return err
 	}
+	if err := t.noteLost(profile); err != nil {
+		return err
+	}
 	for _, query := range []string{
 		`DELETE FROM memberships WHERE group_ = $1 OR member = $1`,
 		`DELETE FROM refused_merges WHERE profile = $1 OR other = $1`,
@@ -235,6 +238,19 @@ func (t *tx) forgetEmpty(profile int64) error {
 		}
 	}
 	return nil
+}
+
+// noteLost logs of the open requests for a profile that it is lost.
+func (t *tx) noteLost(profile int64) error {
+	return t.each(func(scan func(...any) error) error {
+		r, err := scanRequest(scan, t.hb)
+		if err == nil && r.EffaceID != nil {
+			t.log(erasure.Entry{Kind: erasure.ProfileLost, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference,
+				Actor: erasure.System, Profiles: []uuid.UUID{*r.EffaceID}})
+		}
+		return err
+	}, `SELECT `+requestColumns+requestTables+` WHERE r.state IN ('pending', 'in_progress', 'failed')
+		AND r.efface_id IN (SELECT p.efface_id FROM profiles p WHERE p.id = $1 OR p.leads_to = $1)`, profile)
 }
 
 func (t *tx) fragmentCount(profile int64) (n int, err error) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -36,7 +38,7 @@ func (t *tx) redoRequests() error {
 	}
 	var ended, open []erasure.RequestID
 	for _, id := range slices.SortedFunc(maps.Keys(ids), compareIDs) {
-		if r := h.requests[id]; r != nil && !r.state.Open() {
+		if r := h.requests[id]; r != nil && r.state != "" && !r.state.Open() {
 			ended = append(ended, id)
 		} else {
 			open = append(open, id)
@@ -61,7 +63,10 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 	}
 	since, asked, isAsked := h.requests[id], askedFor{}, false
 	if since == nil {
-		since = &told{state: r.State}
+		since = &told{}
+	}
+	if since.state == "" {
+		since.state = r.State
 	}
 	if asked, isAsked = h.asked[id]; !isAsked && isNew && since.made == nil {
 		return nil // its entry's content has gone
@@ -75,7 +80,7 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 	}
 	t.bringTo(&r, since)
 	if r.State.Open() && isAsked {
-		if err := t.askAgain(&r, asked); err != nil {
+		if err := t.askAgain(&r, asked, since.lost); err != nil {
 			return err
 		}
 	}
@@ -152,12 +157,12 @@ func (t *tx) bringTo(r *request, since *told) {
 }
 
 // askAgain gives an open request what the witness keeps of it.
-func (t *tx) askAgain(r *request, a askedFor) error {
+func (t *tx) askAgain(r *request, a askedFor, lost []uuid.UUID) error {
 	r.Suppress = a.Suppress
 	if id, ok := erasure.ParseRequestID(a.Joined); ok {
 		r.Joined = &id
 	}
-	return t.aim(r, a)
+	return t.aim(r, a, lost)
 }
 
 // rekey seals what was asked for under a new key where the request's own is not
@@ -181,12 +186,16 @@ func (t *tx) rekey(r *request, a askedFor) error {
 	return nil
 }
 
-// aim finds the profile that a request is for. Where that came after the backup
-// it waits for the identifier asked for, so that nobody else is taken for them.
-func (t *tx) aim(r *request, a askedFor) error {
+// aim finds the profile that a request is for, or was for when a restore lost
+// it. Where that came after the backup it waits for the identifier asked for, so
+// that nobody else is taken for them.
+func (t *tx) aim(r *request, a askedFor, lost []uuid.UUID) error {
 	r.profile, r.waiting = sql.NullInt64{}, nil
 	if a.EffaceID != nil {
-		p, err := t.profileOfID(*a.EffaceID)
+		lost = append([]uuid.UUID{*a.EffaceID}, lost...)
+	}
+	for _, id := range lost {
+		p, err := t.profileOfID(id)
 		if err == nil {
 			r.profile, r.EffaceID = sql.NullInt64{Int64: p.id, Valid: true}, &p.efface
 			return nil
@@ -194,7 +203,10 @@ func (t *tx) aim(r *request, a askedFor) error {
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		r.EffaceID = a.EffaceID
+	}
+	if r.EffaceID = a.EffaceID; r.EffaceID != nil {
+		t.log(erasure.Entry{Kind: erasure.ProfileLost, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference,
+			Actor: erasure.System, Profiles: []uuid.UUID{*a.EffaceID}})
 	}
 	if r.State == erasure.Pending && r.Joined == nil && a.Key != "" && a.Key != effaceIDKey {
 		mac := fingerprint(t.db.secrets.waiting, a.Table, a.Key, a.Value)

@@ -63,7 +63,6 @@ type schedule struct {
 type taken struct {
 	dir, keyring string
 	alive        map[string]uuid.UUID
-	requests     map[erasure.RequestID]erasure.State
 }
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
@@ -256,7 +255,7 @@ func (s *schedule) lift() {
 }
 
 func (s *schedule) backup() {
-	b := taken{dir: filepath.Join(s.TempDir(), "backup"), keyring: filepath.Join(s.TempDir(), "keyring.db"), alive: map[string]uuid.UUID{}, requests: maps.Clone(s.requests)}
+	b := taken{dir: filepath.Join(s.TempDir(), "backup"), keyring: filepath.Join(s.TempDir(), "keyring.db"), alive: map[string]uuid.UUID{}}
 	for name := range s.alive {
 		b.alive[name] = *s.find(name)
 	}
@@ -292,15 +291,20 @@ func (s *schedule) restore() {
 	}
 	n := s.IntN(len(s.backups))
 	k := s.IntN(len(s.backups) + 2)
-	b := s.backups[n]
-	s.close()
-	before := s.dir
-	s.dir = secretsTo(s.T, before)
-	keyring := filepath.Join(before, "keyring.db")
+	keyring := filepath.Join(s.dir, "keyring.db")
 	if k < len(s.backups) {
 		keyring = s.backups[k].keyring
 	}
 	s.say("restore backup %d with keyring %d", n, k)
+	s.restoreOf(s.backups[n], keyring)
+}
+
+// restoreOf restores to a new directory, and compares what is there with what
+// must be.
+func (s *schedule) restoreOf(b taken, keyring string) {
+	s.Helper()
+	s.close()
+	s.dir = secretsTo(s.T, s.dir)
 	named, live := namedKeys(s.T, b.dir), liveKeys(s.T, keyring)
 	r := store.Restore{From: b.dir, KeyringFrom: keyring}
 	did, err := store.RestoreBackup(s.Context(), s.options(), r)
@@ -317,11 +321,8 @@ func (s *schedule) restore() {
 	s.open()
 	s.alive = map[string]bool{}
 	for name, id := range b.alive {
-		if request, claimed := s.claimed(id); claimed { // while a restore had lost them, maybe
-			if _, known := b.requests[request]; known {
-				s.erased[name] = true
-			}
-			continue // else nothing that is left says whom it was for
+		if s.claimed(id) { // while an earlier restore had lost them, maybe
+			s.erased[name] = true
 		}
 		if !s.erased[name] && !slices.ContainsFunc(named[id], func(key string) bool { return !live[key] }) {
 			s.alive[name] = true
@@ -340,14 +341,14 @@ func (s *schedule) restore() {
 	s.check()
 }
 
-// claimed finds a request for somebody that went beyond its window.
-func (s *schedule) claimed(profile uuid.UUID) (id erasure.RequestID, ok bool) {
+// claimed reports whether a request for somebody went beyond its window.
+func (s *schedule) claimed(profile uuid.UUID) bool {
 	for id, target := range s.targets {
 		if is := s.requests[id]; target == profile && is != erasure.Pending && is != erasure.Cancelled {
-			return id, true
+			return true
 		}
 	}
-	return id, false
+	return false
 }
 
 // noErasedKeyLives looks for the keys that the log lists, in the bytes of the

@@ -111,6 +111,34 @@ func TestARequestIsForWhoWasJoinedBeforeIt(t *testing.T) {
 	}
 }
 
+// An older backup is put in place, which lacks somebody who asked to be erased;
+// that is carried out; then the newer one is, which has them.
+func TestWhoAsksAndIsLostForAWhileIsErased(t *testing.T) {
+	for name, comesBack := range map[string]bool{"nobody comes meanwhile": false, "they come back meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newSchedule(t, 0)
+			s.backup()
+			s.write()
+			s.backup()
+			s.request()
+			id := s.inState(erasure.Pending)[0]
+			s.restoreOf(s.backups[0], s.backups[0].keyring)
+			if comesBack {
+				storetest.Identify(t, s.db, "web", "anonymous_id", "a0", "email", "a0@example.com")
+			}
+			s.clock.Advance(store.DefaultCancelWindow)
+			storetest.EraseAll(t, s.db)
+			if s.settle(); s.requests[id] != erasure.Completed {
+				t.Fatalf("the request is %s", s.requests[id])
+			}
+			s.erased["a0"] = true
+			s.restoreOf(s.backups[1], s.backups[1].keyring)
+			storetest.EraseAll(t, s.db)
+			s.check()
+		})
+	}
+}
+
 // What was taken from an operator or a key since the backup stays taken.
 func TestARestoreGivesNobodyBackWhatWasTaken(t *testing.T) {
 	d := openOnDisk(t)

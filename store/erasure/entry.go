@@ -32,6 +32,9 @@ const (
 	RequestFailed    Kind = "request.failed"
 	RequestCompleted Kind = "request.completed"
 	RequestReopened  Kind = "request.reopened" // a restore brought its rows back, to be deleted again
+	// ProfileLost says that what a restore put in place lacks the profile that an
+	// open request is for: a later one may have it.
+	ProfileLost      Kind = "request.profile_lost"
 	ProfileViewed    Kind = "profile.viewed"
 	ProfileExported  Kind = "profile.exported" // all that is held was taken out
 	ProfileMerged    Kind = "profile.merged"
@@ -77,7 +80,7 @@ type Entry struct {
 	Counts    *Counts
 	Subject   *Subject
 	Keys      [][16]byte  // of an erasure: the ids of the keys destroyed
-	Profiles  []uuid.UUID // of a merge: the User IDs joined, the one that stays first
+	Profiles  []uuid.UUID // of a merge: the User IDs joined, the one that stays first; of [ProfileLost] the one
 	Target    *uuid.UUID  // the operator or API key that the entry is about
 	// FromRole and ToRole are an operator's, in the members from and to.
 	FromRole, ToRole Role
