@@ -101,6 +101,13 @@ func render(w http.ResponseWriter, r *http.Request, status int, c templ.Componen
 	return nil
 }
 
+// send gives a file that is there whole.
+func send(w http.ResponseWriter, kind, name string, file []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_, _ = w.Write(file) // a failed write means that the client went away, and the error names its address
+}
+
 // seeOther answers a form with the page that shows what it changed.
 func seeOther(w http.ResponseWriter, r *http.Request, path string) error {
 	http.Redirect(w, r, path, http.StatusSeeOther)

@@ -54,7 +54,6 @@ func (s *Server) downloadEntry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+views.EntryFile(index)+`"`)
-	return written(w, file)
+	send(w, "application/json", views.EntryFile(index), file)
+	return nil
 }

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 
@@ -26,8 +25,6 @@ func (s *Server) downloadCheckpoint(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="efface-log.checkpoint"`)
-	_, err = io.WriteString(w, signed)
-	return err
+	send(w, "text/plain; charset=utf-8", "efface-log.checkpoint", []byte(signed))
+	return nil
 }

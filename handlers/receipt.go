@@ -41,12 +41,10 @@ func (s *Server) downloadReceipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return sendReceipt(w, request.ID, file)
+	sendReceipt(w, request.ID, file)
+	return nil
 }
 
-func sendReceipt(w http.ResponseWriter, id erasure.RequestID, file []byte) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+id.String()+`.json"`)
-	_, err := w.Write(file)
-	return err
+func sendReceipt(w http.ResponseWriter, id erasure.RequestID, file []byte) {
+	send(w, "application/json", "receipt-"+id.String()+".json", file)
 }

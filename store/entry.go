@@ -47,11 +47,11 @@ func (db *DB) ActivityAt(ctx context.Context, index int64) (a erasure.Activity, 
 	return db.activity(ctx, rows[0], names)
 }
 
-// newestEntriesQuery takes what a request went through. Looks at it are left
-// out: they do not move it, and one person's page would change at each look of
-// another.
+// newestEntriesQuery leaves out looks: they change nothing of a request, and a
+// page of the Deletion Logs would be drawn anew at each.
 func newestEntriesQuery(requests int) string {
-	return fmt.Sprintf(`SELECT request, MAX(idx) FROM log_entries WHERE request IN %s AND kind <> $%d GROUP BY request`, tuples(1, requests), requests+1)
+	return fmt.Sprintf(`SELECT request, MAX(idx) FROM log_entries WHERE request IN %s AND kind <> $%d GROUP BY request`,
+		tuples(1, requests), requests+1)
 }
 
 // NewestEntries gives the place in the log of each request's newest change. One
@@ -94,7 +94,7 @@ func (db *DB) RequestEntries(ctx context.Context, id erasure.RequestID) (as []er
 			return err
 		}
 		e, err := r.read()
-		as = append(as, erasure.Activity{Index: r.Index, Time: e.Time, Kind: e.Kind, Origin: e.Origin})
+		as = append(as, erasure.Activity{Index: r.Index, Time: e.Time, Kind: e.Kind, Reason: e.Reason})
 		return err
 	})
 	return as, err

@@ -106,7 +106,7 @@ func LineHash(line []byte, index int64) (hash tlog.Hash, dropped bool, err error
 // readLeaf reads a line's entry, of which nothing but its index is known where
 // its content has gone.
 func readLeaf(line []byte) (e entry, hash tlog.Hash, dropped bool, err error) {
-	if bytes.HasPrefix(line, []byte(`{"hash":`)) {
+	if Dropped(line) {
 		var d droppedLine
 		if err := readCanonical(line, &d); err != nil {
 			return e, hash, true, err
