@@ -143,8 +143,10 @@ func (db *DB) loadMaster(database string) (m seal.Master, err error) {
 			}
 		}
 	}
-	if db.held, err = seal.HoldMaster(db.options.MasterKey, db.options.Alone); err != nil {
-		return m, err
+	if db.restoring == nil { // which holds it itself
+		if db.held, err = seal.HoldMaster(db.options.MasterKey, db.options.Alone); err != nil {
+			return m, err
+		}
 	}
 	next, past, err := seal.MasterChanging(db.options.MasterKey)
 	if err == nil && (next || past) {

@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
 )
 
 // Restore says what is put in place, and what may be missing.
@@ -68,6 +69,11 @@ func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err
 	if err := r.checkPlaces(o); err != nil {
 		return did, err
 	}
+	alone, err := seal.HoldMaster(o.MasterKey, true) // what a command writes meanwhile would be lost
+	if err != nil {
+		return did, err
+	}
+	defer func() { err = errors.Join(err, alone.Close()) }()
 	staged := o
 	staged.Dir = filepath.Join(o.Dir, stagingDir)
 	if r.KeyringFrom != "" {
@@ -164,8 +170,13 @@ func (r Restore) putInPlace(o, staged Options) error {
 	return moveFile(filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile))
 }
 
+// moveFile moves a database. What SQLite wrote beside the one that was there is
+// in it since that was read alone; a kill must not leave it without.
 func moveFile(from, to string) error {
-	for _, suffix := range databaseParts[1:] { // of the one that is kept, which was read whole
+	if info, err := os.Stat(to + "-wal"); err == nil && info.Size() > 0 {
+		return erasure.Errorf(erasure.CodeConflict, "Another program uses %s; end it and restore again.", to)
+	}
+	for _, suffix := range databaseParts[1:] {
 		if err := os.Remove(to + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -255,7 +255,7 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 			r.From, r.KeyringFrom = otherBackup, otherKeyring
 		}, "do not both fit"},
 		"another master key": {func(t *testing.T, o *store.Options, _ *store.Restore) {
-			o.MasterKey = filepath.Join(other.dir, "master.key")
+			o.MasterKey = filepath.Join(secretsTo(t, other.dir), "master.key")
 		}, "do not both fit"},
 		"no master key": {func(t *testing.T, o *store.Options, _ *store.Restore) {
 			o.MasterKey = filepath.Join(t.TempDir(), "master.key")
@@ -280,14 +280,24 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 			refusedUntouched(t, o, r, c.says)
 		})
 	}
-	t.Run("a running store", func(t *testing.T) {
-		o := store.Options{Dir: filepath.Join(t.TempDir(), "data"), Serve: true}
+	for _, serve := range []bool{false, true} {
+		o := store.Options{Dir: filepath.Join(t.TempDir(), "data"), Serve: serve}
 		storetest.Open(t, func(other *store.Options) { *other = o })
-		_, err := store.RestoreBackup(t.Context(), o, store.Restore{From: newer, KeyringFrom: newerKeyring})
-		if err == nil || !strings.Contains(err.Error(), "already running") {
-			t.Errorf("beside a server: %v", err)
+		for _, r := range []store.Restore{{KeyringFrom: newerKeyring}, {From: newer, KeyringFrom: newerKeyring}} {
+			_, err := store.RestoreBackup(t.Context(), o, r)
+			if erasure.CodeOf(err) != erasure.CodeConflict {
+				t.Errorf("into a store in use, by a server %v: %v", serve, err)
+			}
 		}
-	})
+	}
+}
+
+// While a restore runs, no command may write what would be lost with it.
+func TestARestoreKeepsTheKeyringAloneFromARunningStore(t *testing.T) {
+	d := openOnDisk(t)
+	_, keyring, _ := d.backup(t)
+	o := store.Options{Dir: d.dir, Keyring: filepath.Join(t.TempDir(), "keyring.db"), Clock: d.clock}
+	refusedUntouched(t, o, store.Restore{KeyringFrom: keyring}, "stop the server and any other command first")
 }
 
 func place(t *testing.T, dir, name, text string) {

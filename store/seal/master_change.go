@@ -75,7 +75,7 @@ func lockMaster(path string, alone bool) (*os.File, error) {
 			"Efface is running on this store; stop the server and any other command first."), f.Close())
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return nil, errors.Join(erasure.Errorf(erasure.CodeConflict,
-			"The master key %s is being changed; wait until efface key rotate-master has ended.", path), f.Close())
+			"Another command has the master key %s for itself; wait until efface key rotate-master or efface restore has ended.", path), f.Close())
 	case alone:
 		return nil, errors.Join(err, f.Close())
 	}
