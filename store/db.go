@@ -120,6 +120,9 @@ func (db *DB) open(ctx context.Context) error {
 	if err := db.openWitness(ctx); err != nil || !db.options.Serve {
 		return err
 	}
+	if err := unstage(db.options); err != nil {
+		return fmt.Errorf("removing what a restore left: %w", err)
+	}
 	if err := db.loadHits(ctx); err != nil {
 		return err
 	}

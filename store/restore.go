@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -39,9 +40,11 @@ type Restored struct {
 // restoring is a restore under way.
 type restoring struct {
 	Restore
-	did     Restored
-	history history
-	keys    keysFound
+	manifest Manifest // zero where the database is kept
+	did      Restored
+	history  history
+	keys     keysFound
+	rest     unnamedKeys
 }
 
 // What a restore prepares stands beside what it becomes, and nothing else opens it.
@@ -50,11 +53,12 @@ const (
 	stagingKeyring = ".restoring"
 )
 
-// RestoreBackup puts a backup, a copy of the keyring or both in place, and does
-// again what happened since by the witness: nobody who was erased comes back, and
-// no request or cancel that was acknowledged is lost. What stops it is an
-// [erasure.Error], and then what was there is as it was; a kill leaves that too,
-// and keys destroyed that had been destroyed before.
+// RestoreBackup puts a backup, a copy of the keyring or both in place, or takes
+// what is there, and does again what happened since by the witness: nobody who was
+// erased comes back, and no request or cancel that was acknowledged is lost. What
+// stops it is an [erasure.Error], and then what was there is as it was. A kill
+// leaves that too, but for keys that had been destroyed before and entries of the
+// witness, and it is to be run again.
 func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err error) {
 	o.fill()
 	o.Serve = true
@@ -79,25 +83,32 @@ func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err
 	if r.KeyringFrom != "" {
 		staged.Keyring = o.Keyring + stagingKeyring
 	}
-	if err := r.unstage(staged); err != nil {
+	if err := unstage(o); err != nil {
 		return did, err
 	}
-	defer func() { err = errors.Join(err, r.unstage(staged)) }()
-	if did, err = r.prepare(ctx, o, staged); err != nil {
+	defer func() { err = errors.Join(err, unstage(o)) }()
+	did, unnamed, err := r.prepare(ctx, o, staged)
+	if err != nil {
 		return did, r.explain(o, err)
 	}
-	return did, r.putInPlace(o, staged)
+	if err := r.putInPlace(o, staged); err != nil {
+		return did, err
+	}
+	return did, unnamed.destroy(ctx, o)
 }
 
 // checkPlaces refuses to write over anything.
 func (r Restore) checkPlaces(o Options) error {
+	for _, path := range []string{r.From, r.KeyringFrom, o.Witness} {
+		if path != "" && isStaged(o, path) {
+			return erasure.Errorf(erasure.CodeInvalid, "A restore uses the name %s itself; give what is there another one.", path)
+		}
+	}
 	database := filepath.Join(o.Dir, databaseFile)
 	there, err := anyOf(database)
 	switch {
 	case err != nil:
 		return err
-	case r.From == "" && r.KeyringFrom == "":
-		return erasure.Errorf(erasure.CodeInvalid, "Name what to put in place: a backup with --from, a copy of the keyring with --keyring-from, or both.")
 	case r.From == "" && !there:
 		return erasure.Errorf(erasure.CodeInvalid, "There is no store in %s; name its directory with --data, or a backup with --from.", o.Dir)
 	case r.From != "" && there:
@@ -125,39 +136,56 @@ func anyOf(path string) (bool, error) {
 // databaseParts are what SQLite makes of a database.
 var databaseParts = []string{"", "-wal", "-shm"}
 
-func (r Restore) unstage(staged Options) error {
-	errs := []error{os.RemoveAll(staged.Dir)}
-	if r.KeyringFrom != "" {
-		for _, suffix := range databaseParts {
-			if err := os.Remove(staged.Keyring + suffix); !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
-			}
+// unstage removes what a restore prepared, or left when it was killed.
+func unstage(o Options) error {
+	errs := []error{os.RemoveAll(filepath.Join(o.Dir, stagingDir))}
+	for _, suffix := range databaseParts {
+		if err := os.Remove(o.Keyring + stagingKeyring + suffix); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// isStaged reports whether a path is one that unstage removes.
+func isStaged(o Options, path string) bool {
+	absolute := func(path string) string {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return ""
+		}
+		return path + string(filepath.Separator)
+	}
+	path = absolute(path)
+	return strings.HasPrefix(path, absolute(filepath.Join(o.Dir, stagingDir))) || strings.HasPrefix(path, absolute(o.Keyring+stagingKeyring))
+}
+
 // prepare makes a store of what is to be put in place, beside that place.
-func (r Restore) prepare(ctx context.Context, o, staged Options) (did Restored, err error) {
+func (r Restore) prepare(ctx context.Context, o, staged Options) (did Restored, rest unnamedKeys, err error) {
 	if err := makeDir(staged.Dir); err != nil {
-		return did, err
+		return did, rest, err
 	}
 	path := filepath.Join(staged.Dir, databaseFile)
+	var m Manifest
 	if r.From == "" {
 		err = copyDatabase(ctx, filepath.Join(o.Dir, databaseFile), path, &Manifest{})
 	} else {
-		did.MadeAt, err = r.copyBackup(path)
+		m, err = r.copyBackup(path)
 	}
+	did.MadeAt = m.MadeAt
 	if err == nil && r.KeyringFrom != "" {
 		err = r.copyKeyring(staged.Keyring)
 	}
 	if err != nil {
-		return did, err
+		return did, rest, err
 	}
 	db := newDB(staged)
-	db.restoring = &restoring{Restore: r, did: did}
+	db.restoring = &restoring{Restore: r, manifest: m, did: did}
 	err = errors.Join(db.open(ctx), db.Close())
-	return db.restoring.did, err
+	return db.restoring.did, db.restoring.rest, err
 }
 
 // putInPlace moves the keyring first: beside a database without one nothing starts.

@@ -9,26 +9,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/efface/efface/store/erasure"
 )
 
 // copyBackup copies a backup's database, and refuses one that is not as its
 // manifest says.
-func (r Restore) copyBackup(to string) (madeAt time.Time, err error) {
-	m, err := r.manifest()
-	if err != nil {
-		return madeAt, err
+func (r Restore) copyBackup(to string) (m Manifest, err error) {
+	if m, err = r.manifest(); err != nil {
+		return m, err
 	}
 	hash, size, err := copyFile(filepath.Join(r.From, databaseFile), to)
 	if errors.Is(err, fs.ErrNotExist) {
-		return madeAt, r.noBackup()
+		return m, r.noBackup()
 	}
 	if err == nil && (hash != m.SHA256 || size != m.Bytes) {
 		err = erasure.Errorf(erasure.CodeInvalid, "The backup in %s is cut short or damaged: its efface.db is not the one that its backup.json tells of; use another backup.", r.From)
 	}
-	return m.MadeAt, err
+	return m, err
 }
 
 func (r Restore) noBackup() error {

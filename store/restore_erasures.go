@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,9 @@ func (t *tx) redoErasures() error {
 
 func (t *tx) redoErasure(id erasure.RequestID, dead []deadFragment) error {
 	r, err := t.request(id)
+	if errors.Is(err, ErrNoRequest) { // the content of its entries has gone after its retention
+		return t.deleteDead(dead)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,6 +63,19 @@ func (t *tx) redoErasure(id erasure.RequestID, dead []deadFragment) error {
 	c := claim{id: id}
 	c.profile.Int64, c.profile.Valid = profile, true
 	return t.setAside(c)
+}
+
+func (t *tx) deleteDead(dead []deadFragment) error {
+	for _, f := range dead {
+		err := t.deleteWhole(f.id)
+		if err == nil {
+			err = t.forgetEmpty(f.profile)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) listDestroyedKey(id erasure.RequestID, key seal.Ref) error {

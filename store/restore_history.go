@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 // history is what the log tells: of what came after the backup all that is to be
 // done again, and of all time which keys were destroyed.
 type history struct {
+	behind   bool // the witness lacks some of the database's own entries
 	requests map[erasure.RequestID]*told
 	merges   [][]uuid.UUID                  // the one that stays first
 	accounts []erasure.Entry                // changes of operators and API keys
@@ -125,21 +127,30 @@ func (db *DB) restoreWitnessError(err error) error {
 	return db.witnessError(err)
 }
 
-const erasedKeysQuery = `SELECT idx, entry FROM log_entries WHERE kind = 'request.keys_destroyed' AND idx > $1 ORDER BY idx LIMIT $2`
+const entriesQuery = `SELECT e.idx, e.entry, h.hash FROM log_entries e JOIN log_hashes h ON h.idx = e.idx WHERE e.idx > $1 ORDER BY e.idx LIMIT $2`
 
+// readErased reads every entry, for what an entry is says its content alone, and
+// that is right where it fits its hash in the tree.
 func (db *DB) readErased(ctx context.Context) error {
 	for last, n := int64(-1), linesPerRead; n == linesPerRead; {
 		n = 0
-		rows, err := db.reads.QueryContext(ctx, erasedKeysQuery, last, linesPerRead)
+		rows, err := db.reads.QueryContext(ctx, entriesQuery, last, linesPerRead)
 		if err != nil {
 			return err
 		}
 		err = eachRow(rows, func(scan func(...any) error) error {
-			var b []byte
-			if err := scan(&last, &b); err != nil {
+			var b sql.RawBytes
+			var hash [32]byte
+			if err := scan(&last, &b, scan32(&hash)); err != nil {
 				return err
 			}
 			n++
+			if erasure.EntryHash(b) != hash {
+				return erasure.Errorf(erasure.CodeInvalid, "Entry %d of the deletion log in this efface.db is not the one that was written; use another backup.", last)
+			}
+			if !bytes.Contains(b, []byte(`"kind":"`+erasure.KeysDestroyed+`"`)) {
+				return nil
+			}
 			e, err := erasure.ParseEntry(b)
 			db.restoring.history.tellErased(e)
 			return err
@@ -165,6 +176,10 @@ func (db *DB) readWitness(ctx context.Context) error {
 		return err
 	}
 	err := db.witness.Update(func(u *witness.Update) error {
+		h := &db.restoring.history
+		if h.behind = u.Next() < before; u.Next() < db.restoring.manifest.Entries {
+			return erasure.Errorf(erasure.CodeInvalid, "The witness in %s is older than the backup; put its newest copy there or, where it is lost, move it aside and add --without-witness: %s.", db.options.Witness, sinceIsLost)
+		}
 		signed, err := db.checkHead(ctx, u.Head(), size)
 		if err == nil && signed < before { // what is signed of the backup's own entries was compared
 			err = db.checkEntries(ctx, signed)

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/efface/efface/store/erasure"
@@ -154,23 +156,45 @@ func (db *DB) destroyErased(ctx context.Context) error {
 		return fmt.Errorf("destroying keys again: %w", err)
 	}
 	db.restoring.did.Keys = len(again)
-	return db.truncateKeyring(ctx, db.waitForReader)
+	return truncateKeyring(ctx, db.keyring, func() { waitForReader(db.log) })
 }
 
-// destroyRest destroys the keys that nothing names: of what was stored after the
-// backup.
-func (db *DB) destroyRest(ctx context.Context) error {
-	var s Swept
-	err := db.destroyUnnamed(ctx, db.restoring.keys.highest, &s)
-	db.restoring.did.Unnamed = s.Keys
-	if err == nil && s.Busy {
-		err = db.truncateKeyring(ctx, db.waitForReader)
-	}
+// unnamedKeys are those of what was stored after the backup. They are destroyed
+// once that is in place: until then a newer backup may be wanted.
+type unnamedKeys struct {
+	store [16]byte
+	refs  []seal.Ref
+}
+
+func (db *DB) findUnnamed(ctx context.Context) error {
+	r := db.restoring
+	r.rest.store = db.id
+	err := db.eachUnnamed(ctx, r.keys.highest, func(refs []seal.Ref) error {
+		r.rest.refs = append(r.rest.refs, refs...)
+		return nil
+	})
+	r.did.Unnamed = len(r.rest.refs)
 	return err
 }
 
-func (db *DB) waitForReader() {
-	db.log.Warn("another program reads the keyring; the restore goes on once that ends")
+func (u unnamedKeys) destroy(ctx context.Context, o Options) (err error) {
+	master, err := seal.LoadMaster(o.MasterKey)
+	if err != nil {
+		return err
+	}
+	k, err := seal.OpenKeyring(o.Keyring, master, u.store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, k.Close()) }()
+	if err := k.Destroy(ctx, u.refs); err != nil {
+		return err
+	}
+	return truncateKeyring(ctx, k, func() { waitForReader(o.Logger) })
+}
+
+func waitForReader(log *slog.Logger) {
+	log.Warn("another program reads the keyring; the restore goes on once that ends")
 }
 
 // holds reports whether the keyring has a key that was never destroyed.

@@ -21,10 +21,18 @@ func (db *DB) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if db.restoring.WithoutWitness {
-		if err := db.newWitness(); err != nil {
+	if db.restoring.WithoutWitness { // it begins with the entry that says so
+		if err := db.write(ctx, (*tx).restored); err != nil {
+			return err
+		}
+		err := db.newWitness()
+		if err == nil {
+			err = db.tellWitness(ctx)
+		}
+		if err != nil {
 			return db.witnessError(err)
 		}
+		return db.findUnnamed(ctx)
 	}
 	if err := db.tellWitness(ctx); err != nil {
 		return db.witnessError(err)
@@ -32,7 +40,7 @@ func (db *DB) restore(ctx context.Context) error {
 	if err := db.write(ctx, (*tx).restored); err != nil {
 		return err
 	}
-	return db.destroyRest(ctx)
+	return db.findUnnamed(ctx)
 }
 
 // tellWitness writes what the store has and the witness lacks.
@@ -107,9 +115,10 @@ func (t *tx) profileOfID(id uuid.UUID) (profile, error) {
 	return scanProfile(t.row(`SELECT `+profileColumns+` FROM profiles f JOIN profiles p ON p.id = COALESCE(f.leads_to, f.id) WHERE f.efface_id = $1`, id[:]).Scan)
 }
 
-// redoSuppressions keeps those of the witness and no other.
+// redoSuppressions keeps those of the witness and no other, unless the database
+// that is kept is newer.
 func (t *tx) redoSuppressions() error {
-	if t.db.restoring.WithoutWitness {
+	if t.db.restoring.WithoutWitness || t.db.restoring.history.behind {
 		return nil
 	}
 	if _, err := t.exec(`DELETE FROM suppressions`); err != nil {
@@ -202,12 +211,8 @@ func (t *tx) forgetLost() error {
 	profiles := map[int64]bool{}
 	for _, f := range t.db.restoring.keys.lost {
 		profiles[f.profile] = true
-		for done := false; !done; {
-			budget := 1 << 20
-			var err error
-			if done, err = t.deleteFragment(f.id, &budget); err != nil {
-				return err
-			}
+		if err := t.deleteWhole(f.id); err != nil {
+			return err
 		}
 	}
 	for p := range profiles {
@@ -216,6 +221,15 @@ func (t *tx) forgetLost() error {
 		}
 	}
 	return nil
+}
+
+func (t *tx) deleteWhole(fragment int64) error {
+	for {
+		budget := 1 << 20
+		if done, err := t.deleteFragment(fragment, &budget); done || err != nil {
+			return err
+		}
+	}
 }
 
 func (t *tx) forgetEmpty(profile int64) error {

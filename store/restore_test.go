@@ -187,6 +187,44 @@ func TestTheKeyringAloneIsRestored(t *testing.T) {
 	storetest.CheckLog(t, d.dir)
 }
 
+// A database that is older than its witness, as after a rollback of its disk, is
+// brought up to it where it is.
+func TestARolledBackStoreIsBroughtUpToItsWitness(t *testing.T) {
+	s := newSchedule(t, 0)
+	s.write()
+	s.write()
+	s.close()
+	b, err := os.ReadFile(filepath.Join(s.dir, "efface.db"))
+	must(t, err)
+	s.open()
+	s.request()
+	s.clock.Advance(store.DefaultCancelWindow)
+	s.erase()
+	s.close()
+	place(t, s.dir, "efface.db", string(b))
+	_, err = store.Open(t.Context(), s.options())
+	if erasure.CodeOf(err) != erasure.CodeConflict || !strings.Contains(err.Error(), "efface restore") {
+		t.Errorf("the older store is opened with %v", err)
+	}
+	must(t, second(store.RestoreBackup(t.Context(), s.options(), store.Restore{})))
+	s.open()
+	s.check()
+}
+
+// What a killed restore prepared is gone once the server has started.
+func TestWhatARestoreLeftIsRemoved(t *testing.T) {
+	d := openOnDisk(t)
+	must(t, os.Mkdir(filepath.Join(d.dir, "restoring"), 0o700))
+	place(t, filepath.Join(d.dir, "restoring"), "efface.db", "x")
+	place(t, d.dir, "keyring.db.restoring", "x")
+	d.served(t)
+	for _, name := range []string{"restoring", "keyring.db.restoring"} {
+		if _, err := os.Stat(filepath.Join(d.dir, name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
+}
+
 func TestARestoreWithoutItsWitnessIsAskedForAndLogged(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
@@ -221,6 +259,7 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
 	backup, keyring, _ := d.backup(t)
+	older := copied(t, filepath.Join(d.dir, "witness"))
 	d = d.again(t) // with keys made since
 	tellPerson(t, d.DB, "u2", 4)
 	newer, newerKeyring, _ := d.backup(t)
@@ -233,7 +272,7 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		change func(t *testing.T, o *store.Options, r *store.Restore)
 		says   string
 	}{
-		"nothing to put in place":   {func(t *testing.T, _ *store.Options, r *store.Restore) { *r = store.Restore{} }, "with --from"},
+		"nothing to put in place":   {func(t *testing.T, _ *store.Options, r *store.Restore) { *r = store.Restore{} }, "There is no store in"},
 		"no backup there":           {func(t *testing.T, _ *store.Options, r *store.Restore) { r.From = t.TempDir() }, "There is no backup in"},
 		"a store is there":          {func(t *testing.T, o *store.Options, _ *store.Restore) { place(t, o.Dir, "efface.db", "x") }, "There is a store in"},
 		"the log of a store":        {func(t *testing.T, o *store.Options, _ *store.Restore) { place(t, o.Dir, "efface.db-wal", "x") }, "There is a store in"},
@@ -244,7 +283,7 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"a database changed":        {changed(backup, "efface.db", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }), "is cut short or damaged"},
 		"a manifest cut short":      {changed(backup, "backup.json", func(b []byte) []byte { return b[:20] }), "backup.json in"},
 		"a newer manifest":          {changed(backup, "backup.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"v": 1`), []byte(`"v": 2`), 1) }), "a newer Efface"},
-		"a newer store":             {newerStore(backup), "a newer Efface"},
+		"a newer store":             {remade(backup, `INSERT INTO schema_version (n) VALUES (99)`), "a newer Efface"},
 		"a keyring cut short":       {changedKeyring(keyring, func(b []byte) []byte { return b[:len(b)/4096/2*4096] }), "is cut short or damaged"},
 		"an empty keyring":          {changedKeyring(keyring, func([]byte) []byte { return nil }), "is empty"},
 		"what is no keyring":        {changedKeyring(keyring, func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }), "is cut short or damaged"},
@@ -268,7 +307,19 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"another store's witness": {func(t *testing.T, o *store.Options, _ *store.Restore) {
 			o.Witness = filepath.Join(other.dir, "witness")
 		}, "is not this store's"},
-		"a witness forgone":          {func(t *testing.T, _ *store.Options, r *store.Restore) { r.WithoutWitness = true }, "leave out --without-witness"},
+		"a witness forgone": {func(t *testing.T, _ *store.Options, r *store.Restore) { r.WithoutWitness = true }, "leave out --without-witness"},
+		"a backup at a name of ours": {func(t *testing.T, o *store.Options, r *store.Restore) {
+			must(t, os.CopyFS(filepath.Join(o.Dir, "restoring", "b"), os.DirFS(backup)))
+			r.From = filepath.Join(o.Dir, "restoring", "b")
+		}, "uses the name"},
+		"a keyring at a name of ours": {func(t *testing.T, o *store.Options, r *store.Restore) {
+			r.KeyringFrom = filepath.Join(o.Dir, "keyring.db.restoring")
+			place(t, o.Dir, "keyring.db.restoring", "x")
+		}, "uses the name"},
+		"a witness from before the backup": {func(t *testing.T, o *store.Options, r *store.Restore) {
+			o.Witness, r.From, r.KeyringFrom = older, newer, newerKeyring
+		}, "is older than the backup"},
+		"an entry that was changed":  {remade(backup, `DROP TRIGGER log_entries_fixed; UPDATE log_entries SET entry = entry || ' ' WHERE idx = 0`), "is not the one that was written"},
 		"a damaged entry":            {damagedWitness(witness, "log.jsonl"), "in the witness, is damaged"},
 		"a damaged open request":     {damagedWitness(witness, "requests.jsonl"), "in the witness, is damaged"},
 		"a witness without its head": {damagedWitness(witness, "heads.jsonl"), "in the witness, is damaged"},
@@ -334,11 +385,12 @@ func changedKeyring(keyring string, file func([]byte) []byte) change {
 	}
 }
 
-// newerStore restores from a backup of a program that has another migration.
-func newerStore(backup string) change {
+// remade restores from a copy of the backup that somebody changed, with its
+// manifest.
+func remade(backup, statements string) change {
 	return func(t *testing.T, _ *store.Options, r *store.Restore) {
 		r.From = copied(t, backup)
-		must(t, second(storetest.Raw(t, r.From).Exec(`INSERT INTO schema_version (n) VALUES (99); PRAGMA wal_checkpoint(TRUNCATE)`)))
+		must(t, second(storetest.Raw(t, r.From).Exec(statements+`; PRAGMA wal_checkpoint(TRUNCATE)`)))
 		b, err := os.ReadFile(filepath.Join(r.From, "efface.db"))
 		must(t, err)
 		var m store.Manifest
@@ -379,7 +431,7 @@ func refusedUntouched(t *testing.T, o store.Options, r store.Restore, says strin
 		maps.Copy(before, digests(t, p))
 	}
 	_, err := store.RestoreBackup(t.Context(), o, r)
-	if erasure.CodeOf(err) == "" || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "restoring/") {
+	if erasure.CodeOf(err) == "" || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "restoring/efface.db") {
 		t.Errorf("the restore is refused with %v", err)
 	}
 	after := map[string]string{}

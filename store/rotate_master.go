@@ -77,7 +77,7 @@ func (db *DB) rewrap(ctx context.Context, actor erasure.Actor, tell func(Rotatio
 	if err := db.rewrapWitness(); err != nil {
 		return fmt.Errorf("wrapping the witness's key anew: %w", err)
 	}
-	if err := db.truncateKeyring(ctx, func() { tell(Rotation{WaitingForReader, rows, rows}) }); err != nil {
+	if err := truncateKeyring(ctx, db.keyring, func() { tell(Rotation{WaitingForReader, rows, rows}) }); err != nil {
 		return err
 	}
 	left, err := db.wrappedBefore(ctx, m)
@@ -106,11 +106,11 @@ func (db *DB) wrappedBefore(ctx context.Context, m seal.Master) (int, error) {
 }
 
 // truncateKeyring waits for as long as another program reads the keyring.
-func (db *DB) truncateKeyring(ctx context.Context, waiting func()) error {
+func truncateKeyring(ctx context.Context, k *seal.Keyring, waiting func()) error {
 	again := time.NewTicker(truncateAgain)
 	defer again.Stop()
 	for {
-		busy, err := db.keyring.Truncate(ctx)
+		busy, err := k.Truncate(ctx)
 		if err != nil || !busy {
 			return err
 		}

@@ -42,6 +42,22 @@ func (db *DB) sweepKeys(ctx context.Context, _ SweepOptions, s *Swept) error {
 }
 
 func (db *DB) destroyUnnamed(ctx context.Context, highest int64, s *Swept) error {
+	err := db.eachUnnamed(ctx, highest, func(unnamed []seal.Ref) error {
+		if err := db.keyring.Destroy(ctx, unnamed); err != nil {
+			return fmt.Errorf("destroying keys that nothing names: %w", err)
+		}
+		s.Keys += len(unnamed)
+		return nil
+	})
+	if err == nil {
+		s.Busy, err = db.keyring.Truncate(ctx)
+	}
+	return err
+}
+
+// eachUnnamed gives fn the live keys up to a row that nothing names, some at a
+// time.
+func (db *DB) eachUnnamed(ctx context.Context, highest int64, fn func([]seal.Ref) error) error {
 	named, err := db.namedKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading which keys are named: %w", err)
@@ -64,13 +80,11 @@ func (db *DB) destroyUnnamed(ctx context.Context, highest int64, s *Swept) error
 		if len(unnamed) == 0 {
 			continue
 		}
-		if err := db.keyring.Destroy(ctx, unnamed); err != nil {
-			return fmt.Errorf("destroying keys that nothing names: %w", err)
+		if err := fn(unnamed); err != nil {
+			return err
 		}
-		s.Keys += len(unnamed)
 	}
-	s.Busy, err = db.keyring.Truncate(ctx)
-	return err
+	return nil
 }
 
 // naming reads the ids of the keys that one table names, a page at a time: a

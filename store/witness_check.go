@@ -29,7 +29,7 @@ func (db *DB) checkWitness(ctx context.Context, u *witness.Update) (size int64, 
 }
 
 func (db *DB) olderThanWitness() error {
-	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back or, to go on with this one, move the witness aside and keep it.",
+	return erasure.Errorf(erasure.CodeConflict, "The store in %s is older than its witness in %s, and lacks what was asked for and erased since; put its newest efface.db back, or run efface restore, which does again what the witness tells of.",
 		db.options.Dir, db.options.Witness)
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A backup is made beside the server, and a store of it again by a command.
@@ -44,6 +47,61 @@ func TestABackupPutInPlaceByHandIsRefused(t *testing.T) {
 	}
 	efface(t, "", "serve", "--data", data, "--listen", "127.0.0.1:0").refused(t, "efface restore")
 	efface(t, "", "key", "list", "--data", data).refused(t, "efface restore")
+}
+
+// A restore of an older backup that is killed leaves the keys of who is in a newer
+// one, which is restored then.
+func TestAKilledRestoreLosesNobody(t *testing.T) {
+	t.Parallel()
+	from := filled(t)
+	older, newer := filepath.Join(t.TempDir(), "older"), filepath.Join(t.TempDir(), "newer")
+	must(t, "backup", "--data", from, "--to", older)
+	must(t, "import", "--data", from, people(t, 3000))
+	must(t, "backup", "--data", from, "--to", newer)
+	moveAside(t, from, "efface.db")
+	ended, killed := 0, 0
+	for after := time.Duration(0); ended < 3; after += 8 * time.Millisecond {
+		data := filepath.Join(t.TempDir(), "data")
+		copyStore(t, from, data)
+		p := launch(t, nil, nil, "restore", "--data", data, "--from", older)
+		select {
+		case <-p.ended:
+		case <-time.After(after):
+			p.kill()
+		}
+		if _, err := os.Stat(filepath.Join(data, "efface.db")); err == nil {
+			ended++
+			must(t, "restore", "--data", data) // whatever the kill left is done
+			continue
+		}
+		killed++
+		must(t, "restore", "--data", data, "--from", newer)
+		again := must(t, "import", "--data", data, people(t, 3000))
+		if !strings.Contains(again.stdout+again.stderr, "0 added, 3,000 seen before") {
+			t.Errorf("killed after %s, people are lost: %q %q", after, again.stdout, again.stderr)
+		}
+	}
+	if killed < 3 {
+		t.Errorf("only %d restores were killed on their way", killed)
+	}
+}
+
+// copyStore copies a data directory, for its owner alone.
+func copyStore(t *testing.T, from, to string) {
+	t.Helper()
+	err := os.CopyFS(to, os.DirFS(from))
+	if err == nil {
+		err = filepath.WalkDir(to, func(path string, e fs.DirEntry, err error) error {
+			mode := fs.FileMode(0o600)
+			if err == nil && e.IsDir() {
+				mode = 0o700
+			}
+			return errors.Join(err, os.Chmod(path, mode))
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // moveAside takes databases out of their directory, as the docs say to.
