@@ -190,6 +190,11 @@ func (r Restore) prepare(ctx context.Context, o, staged Options) (did Restored, 
 
 // putInPlace moves the keyring first: beside a database without one nothing starts.
 func (r Restore) putInPlace(o, staged Options) error {
+	for _, path := range []string{filepath.Join(staged.Dir, databaseFile), staged.Keyring} {
+		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 { // closing it tells no error
+			return erasure.Errorf(erasure.CodeInvalid, "What was restored could not be written whole to %s; look after its disk and restore again.", o.Dir)
+		}
+	}
 	if r.KeyringFrom != "" {
 		if err := moveFile(staged.Keyring, o.Keyring); err != nil {
 			return err

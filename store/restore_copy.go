@@ -50,8 +50,12 @@ func (r Restore) manifest() (m Manifest, err error) {
 	return m, nil
 }
 
-// copyKeyring copies the file as it is: the copy of a keyring is whole in itself.
+// copyKeyring copies the file as it is: a copy that efface backup wrote is whole in
+// itself.
 func (r Restore) copyKeyring(to string) error {
+	if info, err := os.Stat(r.KeyringFrom + "-wal"); err == nil && info.Size() > 0 {
+		return erasure.Errorf(erasure.CodeInvalid, "A part of the keyring %s stands in the file beside it that ends in -wal; put both in the keyring's place and leave out --keyring-from.", r.KeyringFrom)
+	}
 	_, size, err := copyFile(r.KeyringFrom, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return erasure.Errorf(erasure.CodeInvalid, "There is no file %s; name the copy of the keyring that efface backup wrote.", r.KeyringFrom)

@@ -129,18 +129,29 @@ func (t *tx) listDestroyed() error {
 
 // claimAgain does again what a claim's commit does, where the keys were not
 // destroyed since: the claim may be newer than the backup.
-func (t *tx) claimAgain(r request) error {
-	if !r.KeysDestroyedAt.IsZero() || r.Joined != nil {
+func (t *tx) claimAgain(id erasure.RequestID) error {
+	r, err := t.request(id)
+	if errors.Is(err, ErrNoRequest) {
 		return nil
 	}
+	if err != nil || r.State == erasure.Pending || !r.KeysDestroyedAt.IsZero() || r.Joined != nil {
+		return err
+	}
 	c := claim{id: r.ID, table: r.Table, profile: r.profile, suppress: r.Suppress}
-	if r.key != nil {
-		c.key = *r.key
+	together := []claim{}
+	err = t.each(func(scan func(...any) error) error {
+		one := claim{}
+		err := scan(scan16(&one.id), &one.key.Row, scan16(&one.key.ID))
+		together = append(together, one)
+		return err
+	}, `SELECT id, key_row, key_id FROM requests WHERE (id = $1 OR joined = $1) AND key_id IS NOT NULL`, id[:])
+	if err != nil {
+		return err
 	}
 	if _, err := t.exec(`DELETE FROM erasure_keys WHERE request = $1`, r.ID[:]); err != nil {
 		return err
 	}
-	if err := t.fixKeys(c, []claim{c}); err != nil {
+	if err := t.fixKeys(c, together); err != nil {
 		return err
 	}
 	if err := t.unlistUnknown(r.ID); err != nil {
@@ -155,7 +166,7 @@ func (t *tx) claimAgain(r request) error {
 	if err := t.setAside(c); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO claimed (profile) VALUES ($1) ON CONFLICT DO NOTHING`, r.profile.Int64)
+	_, err = t.exec(`INSERT INTO claimed (profile) VALUES ($1) ON CONFLICT DO NOTHING`, r.profile.Int64)
 	return err
 }
 

@@ -121,28 +121,39 @@ func (t *tx) redoSuppressions() error {
 	if t.db.restoring.WithoutWitness || t.db.restoring.history.behind {
 		return nil
 	}
-	if _, err := t.exec(`DELETE FROM suppressions`); err != nil {
+	shared := map[string]int64{} // which the witness does not keep
+	err := t.each(func(scan func(...any) error) error {
+		var mac []byte
+		var at int64
+		err := scan(&mac, &at)
+		shared[hex.EncodeToString(mac)] = at
 		return err
+	}, `SELECT mac, shared_at FROM suppressions WHERE shared_at > 0`)
+	if err == nil {
+		_, err = t.exec(`DELETE FROM suppressions`)
 	}
 	for _, s := range t.db.restoring.history.suppress {
-		if s.Lifted {
-			continue
-		}
-		mac, err := hex.DecodeString(s.MAC)
-		if err != nil {
-			return err
-		}
-		id, _ := erasure.ParseRequestID(s.Request)
-		number, err := t.keyNumber(erasure.Table(s.Table), s.Key)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires) VALUES ($1, $2, $3, $4, $5, $6)`,
-			mac, s.Table, number, id[:], s.CreatedAt, s.Expires); err != nil {
-			return err
+		if err == nil && !s.Lifted {
+			err = t.suppressAgain(s, shared[s.MAC])
 		}
 	}
-	return nil
+	return err
+}
+
+func (t *tx) suppressAgain(s witness.Suppression, sharedAt int64) error {
+	mac, ok := erasure.ParseFingerprint(s.MAC)
+	id, known := erasure.ParseRequestID(s.Request)
+	if !ok || !known {
+		return erasure.Errorf(erasure.CodeInvalid, "A line of suppressions.jsonl in the witness %s is damaged; put a good copy of the witness there or, where there is none, move it aside and add --without-witness: %s.",
+			t.db.options.Witness, sinceIsLost)
+	}
+	number, err := t.keyNumber(erasure.Table(s.Table), s.Key)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires, shared_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		mac[:], s.Table, number, id[:], s.CreatedAt, s.Expires, sharedAt)
+	return err
 }
 
 // redoAccounts takes away again what was taken from operators and API keys. Who
@@ -216,7 +227,14 @@ func (t *tx) forgetLost() error {
 		}
 	}
 	for p := range profiles {
-		if err := t.forgetEmpty(p); err != nil {
+		left, err := t.fragmentCount(p)
+		if err == nil && left == 0 {
+			err = t.noteLost(p)
+		}
+		if err == nil {
+			err = t.forgetEmpty(p)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -235,9 +253,6 @@ func (t *tx) deleteWhole(fragment int64) error {
 func (t *tx) forgetEmpty(profile int64) error {
 	left, err := t.fragmentCount(profile)
 	if err != nil || left > 0 {
-		return err
-	}
-	if err := t.noteLost(profile); err != nil {
 		return err
 	}
 	for _, query := range []string{

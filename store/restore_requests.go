@@ -49,6 +49,11 @@ func (t *tx) redoRequests() error {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
+	for _, id := range open {
+		if err := t.claimAgain(id); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+	}
 	return t.forgetErased()
 }
 
@@ -99,7 +104,7 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 		return err
 	}
 	if r.State == erasure.InProgress || r.State == erasure.Failed {
-		return t.claimAgain(r)
+		return nil
 	}
 	for _, query := range []string{`DELETE FROM erasure_keys WHERE request = $1`, `DELETE FROM erasure_checks WHERE request = $1`, `DELETE FROM check_hits WHERE request = $1`} {
 		if _, err := t.exec(query, id[:]); err != nil {
@@ -208,11 +213,17 @@ func (t *tx) aim(r *request, a askedFor, lost []uuid.UUID) error {
 		t.log(erasure.Entry{Kind: erasure.ProfileLost, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference,
 			Actor: erasure.System, Profiles: []uuid.UUID{*a.EffaceID}})
 	}
-	if r.State == erasure.Pending && r.Joined == nil && a.Key != "" && a.Key != effaceIDKey {
-		mac := fingerprint(t.db.secrets.waiting, a.Table, a.Key, a.Value)
+	if r.State != erasure.Pending || r.Joined != nil || a.Key == "" || a.Key == effaceIDKey {
+		return nil
+	}
+	mac := fingerprint(t.db.secrets.waiting, a.Table, a.Key, a.Value)
+	var other bool // asked for with the same identifier: one of them waits for it
+	err := t.row(`SELECT EXISTS (SELECT 1 FROM requests WHERE waiting = $1 AND profile IS NULL AND state = 'pending' AND id <> $2)`,
+		mac[:], r.ID[:]).Scan(&other)
+	if err == nil && !other {
 		r.waiting = mac[:]
 	}
-	return nil
+	return err
 }
 
 const putRequestQuery = `INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, joined, state, origin, actor_kind, actor_id,

@@ -139,6 +139,69 @@ func TestWhoAsksAndIsLostForAWhileIsErased(t *testing.T) {
 	}
 }
 
+// Two who share an address were asked for by it, and are in no backup: one of the
+// requests waits for it, and both end.
+func TestTwoRequestsForOneIdentifierAreRestored(t *testing.T) {
+	d := openOnDisk(t)
+	backup, keyring, _ := d.backup(t)
+	for _, user := range []string{"u1", "u2"} {
+		storetest.Identify(t, d.DB, "web", "user_id", user, "email", "family@example.com")
+	}
+	rs, _, err := d.RequestMatches(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("email", "family@example.com")[0],
+		Origin: erasure.Lytics, Actor: erasure.System})
+	must(t, err)
+	after, did := d.restoredFrom(t, store.Restore{From: backup, KeyringFrom: keyring})
+	if did.Pending != 2 {
+		t.Errorf("the restore tells of %+v", did)
+	}
+	storetest.Identify(t, after.DB, "web", "user_id", "u1", "email", "family@example.com")
+	after.clock.Advance(store.DefaultCancelWindow)
+	storetest.EraseAll(t, after.DB)
+	for _, r := range rs {
+		if got := after.state(t, r.ID); got != erasure.Completed {
+			t.Errorf("request %s is %s", r.ID, got)
+		}
+	}
+	if found, err := after.Find(t.Context(), storetest.Identifiers("email", "family@example.com")[0]); err != nil || len(found) != 0 {
+		t.Errorf("%d are found, %v", len(found), err)
+	}
+	storetest.CheckLog(t, after.dir)
+}
+
+// Requests that are joined are claimed, and the profile is not in the backup: both
+// keys are destroyed before they are completed.
+func TestJoinedRequestsOfALostProfileLeaveNoKey(t *testing.T) {
+	d := openOnDisk(t)
+	backup, keyring, _ := d.backup(t)
+	waits := asks(t, d, "later@example.com")
+	storetest.Identify(t, d.DB, "web", "user_id", "u1")
+	open := storetest.Requested(t, d.DB, "user_id", "u1")
+	storetest.Identify(t, d.DB, "web", "user_id", "u1", "email", "later@example.com")
+	if r, err := d.Request(t.Context(), waits.ID); err != nil || r.Joined == nil || *r.Joined != open.ID {
+		t.Fatalf("the request is joined with %v, %v", r.Joined, err)
+	}
+	d.clock.Advance(store.DefaultCancelWindow)
+	must(t, second(d.ClaimDue(t.Context(), 10)))
+	after, _ := d.restoredFrom(t, store.Restore{From: backup, KeyringFrom: keyring})
+	keys := map[string]bool{}
+	rows, err := storetest.Raw(t, after.dir).Query(`SELECT key_id FROM requests WHERE key_id IS NOT NULL`)
+	must(t, err)
+	for rows.Next() {
+		var id []byte
+		must(t, rows.Scan(&id))
+		keys[string(id)] = true
+	}
+	must(t, rows.Err())
+	storetest.EraseAll(t, after.DB)
+	var listed int
+	for _, e := range storetest.CheckLog(t, after.dir) {
+		listed += len(e.Keys)
+	}
+	if len(keys) != 2 || listed != 2 {
+		t.Errorf("%d keys of requests were destroyed, of %d", listed, len(keys))
+	}
+}
+
 // What was taken from an operator or a key since the backup stays taken.
 func TestARestoreGivesNobodyBackWhatWasTaken(t *testing.T) {
 	d := openOnDisk(t)
