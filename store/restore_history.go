@@ -246,7 +246,7 @@ func (db *DB) regrow(ctx context.Context, from int64) error {
 }
 
 // read reads an entry's line. One whose content has gone tells nothing. That the
-// bytes are right is known from the tree's hash, which is signed.
+// bytes are right is known from the tree's hash, as far as the newest head signs.
 func (h *history) read(index int64, line []byte) (row entryRow, at time.Time, err error) {
 	row.index = index
 	if evidence.Dropped(line) {
