@@ -74,6 +74,10 @@ def checkpoint(note, key):
     return int(m[2]), root
 
 
+def first_version(v):
+    check(type(v) is int and v == 1, "it is of another version than 1")
+
+
 def leaf(entry):
     return hashlib.sha256(b"\0" + entry).digest()
 
@@ -87,7 +91,9 @@ def read_leaf(line):
     if line.startswith(b'{"hash":'):
         entry = canonical(line, {"hash", "index"})
         return entry["index"], unbase64(entry["hash"], 32), True
-    return canonical(line).get("index"), leaf(line), False
+    entry = canonical(line)
+    first_version(entry.get("v"))
+    return entry.get("index"), leaf(line), False
 
 
 def included(index, h, proof, note, key):
@@ -121,8 +127,9 @@ def receipt(path, key):
     check(m, "it is not in the form that Efface writes")
     key.verify(m[1] + b"\n", m[2].decode(), "the receipt")
     r = canonical(m[1])
-    check(r["v"] == 1 and r["entry"]["v"] == 1, "it is of a newer version")
+    first_version(r["v"])
     entry, request = r["entry"], r["request"]
+    first_version(entry["v"])
     included(entry["index"], leaf(encoded(entry)), r["proof"], r["checkpoint"], key)
     counts = {name: r["counts"][name] for name in ("identifiers", "records")}
     for what, same in (("kind", (entry["kind"], entry["to"]) == ("request.completed", "completed")), ("id", entry["request"] == request["id"]),
@@ -138,7 +145,7 @@ def placed(path, key):
         raw = f.read()
     check(raw.endswith(b"\n"), "it is not in the form that Efface writes")
     p = canonical(raw[:-1], {"checkpoint", "entry", "proof", "v"})
-    check(type(p["v"]) is int and p["v"] == 1, "it is of a newer version")
+    first_version(p["v"])
     index, h, dropped = read_leaf(encoded(p["entry"]))
     size = included(index, h, p["proof"], p["checkpoint"], key)
     what = "only the hash is left of it" if dropped else "%s at %s" % (p["entry"]["kind"], p["entry"]["time"])

@@ -51,11 +51,23 @@ func (s scene) droppedEntries(t *testing.T) (files [][]byte) {
 	for _, file := range s.entries {
 		files = append(files, apart(t, file).dropped(t).file(t))
 	}
-	alone := apart(t, s.entries[0])
-	signed, err := evidence.Checkpoint{Origin: s.signer.Origin(), Size: 1, Root: erasure.EntryHash(alone.Entry)}.Sign(s.signer)
-	must(t, err)
-	alone.Checkpoint, alone.Proof = signed, nil
+	alone := s.alone(t, apart(t, s.entries[0]).Entry)
 	return append(files, alone.file(t), alone.dropped(t).file(t))
+}
+
+// alone is the only entry of a log.
+func (s scene) alone(t *testing.T, entry []byte) placed {
+	t.Helper()
+	signed, err := evidence.Checkpoint{Origin: s.signer.Origin(), Size: 1, Root: erasure.EntryHash(entry)}.Sign(s.signer)
+	must(t, err)
+	return placed{Checkpoint: signed, Entry: entry}
+}
+
+// newer is the only entry of a log, in a version that these programs do not
+// know.
+func (s scene) newer(t *testing.T) placed {
+	t.Helper()
+	return s.alone(t, bytes.Replace(apart(t, s.entries[0]).Entry, []byte(`"v":1}`), []byte(`"v":2}`), 1))
 }
 
 func entryMutants(t *testing.T, s, other scene) (all []mutant) {
@@ -82,7 +94,8 @@ func entryMutants(t *testing.T, s, other scene) (all []mutant) {
 			all = append(all, flipped(random, file))
 		}
 	}
-	return append(all, mutant{"another store's key", other.entries[0]}, mutant{"nothing left", nil})
+	return append(all, mutant{"an entry of another version", s.newer(t).file(t)},
+		mutant{"another store's key", other.entries[0]}, mutant{"nothing left", nil})
 }
 
 // everyByte changes each byte of a file by a bit, each bit in its turn.

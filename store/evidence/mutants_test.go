@@ -255,6 +255,7 @@ func (s scene) respelt(t *testing.T, file []byte) (all []mutant) {
 		"a member twice":        {`"counts":{`, `"counts":{"identifiers":2,"identifiers":2,`},
 		"another order":         {`"table":"user"}`, `"table":"user","a":1}`},
 		"a fraction":            {`"v":1}`, `"v":1.0}`},
+		"true for 1":            {`"table":"user"},"v":1}`, `"table":"user"},"v":true}`},
 		"stray bits in a proof": {`="`, `"`},
 		"hex in upper case":     {`"nonce":"` + nonceOf(body), `"nonce":"` + strings.ToUpper(nonceOf(body))},
 	} {
@@ -347,7 +348,9 @@ func logMutants(t *testing.T, s, other scene) (all []mutant) {
 			all = append(all, flipped(random, file))
 		}
 	}
-	return append(all, mutant{"another store's key", other.log}, mutant{"a line added", append(bytes.Clone(s.log), '\n')},
+	newer := bytes.Join([][]byte{s.newer(t).Entry, evidence.CheckpointLine(s.newer(t).Checkpoint)}, []byte("\n"))
+	return append(all, mutant{"an entry of another version", newer},
+		mutant{"another store's key", other.log}, mutant{"a line added", append(bytes.Clone(s.log), '\n')},
 		mutant{"two checkpoints", append(bytes.Clone(s.log), lastLine(s.log)...)},
 		mutant{"stray bits in a signature", strayBits(s.log, `\n"}`)}, mutant{"stray bits in a root", strayBits(s.log, `\n\n`)},
 		mutant{"stray bits in a hash", strayBits(s.withDropped(), `","index"`)},
