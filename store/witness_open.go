@@ -22,14 +22,18 @@ func (db *DB) openWitness(ctx context.Context) error {
 		return nil
 	}
 	dir := db.options.Witness
-	var had bool
-	if err := db.reads.QueryRowContext(ctx, `SELECT witness FROM store`).Scan(&had); err != nil {
+	var kept witnessState
+	if err := db.reads.QueryRowContext(ctx, `SELECT witness FROM store`).Scan(&kept); err != nil {
 		return fmt.Errorf("reading whether there is a witness: %w", err)
 	}
 	anew := db.options.NewWitness
 	there, err := witness.There(dir)
-	if err == nil && !there && had && !anew {
+	if err == nil && !there && kept != witnessNone && !anew {
 		err = fs.ErrNotExist
+	}
+	if err == nil && anew {
+		kept = witnessLost
+		err = db.setWitnessState(ctx, kept)
 	}
 	if err == nil && (!there || anew) {
 		err = db.startWitness(dir)
@@ -43,10 +47,7 @@ func (db *DB) openWitness(ctx context.Context) error {
 	if err != nil {
 		return db.witnessError(err)
 	}
-	if had && !anew {
-		return nil
-	}
-	return db.keepsWitness(ctx)
+	return db.keepsWitness(ctx, kept)
 }
 
 func (db *DB) openWitnessFiles(dir string) error {

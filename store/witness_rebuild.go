@@ -25,13 +25,33 @@ func (db *DB) startWitness(dir string) error {
 // moved away; "" where there were none.
 func (db *DB) OldWitness() string { return db.witness.old }
 
-// keepsWitness notes that the store has a witness, and logs where it is a new one.
-func (db *DB) keepsWitness(ctx context.Context) error {
+// witnessState is what the database knows of its witness.
+type witnessState int
+
+const (
+	witnessNone witnessState = iota // it never had one, or is a backup
+	witnessKept
+	witnessLost // a new one takes its place, which is not logged yet
+)
+
+func (db *DB) setWitnessState(ctx context.Context, s witnessState) error {
 	return db.write(ctx, func(t *tx) error {
-		if db.options.NewWitness {
+		_, err := t.exec(`UPDATE store SET witness = $1`, s)
+		return err
+	})
+}
+
+// keepsWitness notes that the store has a witness from now on, and logs where
+// it stands in the place of one that was lost.
+func (db *DB) keepsWitness(ctx context.Context, before witnessState) error {
+	if before == witnessKept {
+		return nil
+	}
+	return db.write(ctx, func(t *tx) error {
+		if before == witnessLost {
 			t.log(erasure.Entry{Kind: erasure.WitnessRebuilt, Actor: erasure.Terminal})
 		}
-		_, err := t.exec(`UPDATE store SET witness = 1`)
+		_, err := t.exec(`UPDATE store SET witness = $1`, witnessKept)
 		return err
 	})
 }
