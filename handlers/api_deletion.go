@@ -11,7 +11,7 @@ import (
 type deletion struct {
 	ID           string         `json:"id"`
 	EffaceID     *uuid.UUID     `json:"efface_id"`
-	Table        erasure.Table  `json:"table"`
+	Table        *erasure.Table `json:"table"`
 	State        erasure.State  `json:"state"`
 	Origin       erasure.Origin `json:"origin"`
 	RequestedBy  string         `json:"requested_by"`
@@ -24,20 +24,27 @@ type deletion struct {
 	Attempts     int            `json:"attempts"`
 	LastError    *string        `json:"last_error"`
 	BatchID      *string        `json:"batch_id"`
-	Suppress     bool           `json:"suppress"`
+	Suppress     *bool          `json:"suppress"`
 	Reference    *string        `json:"reference"`
 	CheckedAt    *string        `json:"checked_at"`
 	ClearedAt    *string        `json:"cleared_at"`
+	FromLog      bool           `json:"from_log"`
 }
 
 func deletionOf(r erasure.Request) deletion {
 	d := deletion{
-		ID: r.ID.String(), EffaceID: r.EffaceID, Table: r.Table, State: r.State, Origin: r.Origin,
+		ID: r.ID.String(), EffaceID: r.EffaceID, State: r.State, Origin: r.Origin,
 		RequestedBy: r.RequestedBy, RequestedAt: wire.Time(r.RequestedAt), CancelBefore: wire.Time(r.CancelBefore),
 		StartedAt: wire.Time(r.StartedAt), FinishedAt: wire.Time(r.FinishedAt),
 		CheckedAt: wire.Time(r.CheckedAt), ClearedAt: wire.Time(r.ClearedAt),
 		Identifiers: r.Identifiers, Records: r.Records, Attempts: r.Attempts, LastError: wire.OrNull(r.LastError),
-		Suppress: r.Suppress, Reference: wire.OrNull(r.Reference),
+		Reference: wire.OrNull(r.Reference), FromLog: r.FromLog,
+	}
+	if !r.FromLog || r.EffaceID != nil {
+		d.Table = &r.Table
+	}
+	if !r.FromLog || r.Suppress {
+		d.Suppress = &r.Suppress
 	}
 	if r.Batch != nil {
 		d.BatchID = new(r.Batch.String())

@@ -124,7 +124,7 @@ func TestADeletionHasTheMembersOfTheContractInTheirOrder(t *testing.T) {
 			}
 		}
 	}
-	want := "id efface_id table state origin requested_by requested_at cancel_before started_at finished_at identifiers records attempts last_error batch_id suppress reference checked_at cleared_at"
+	want := "id efface_id table state origin requested_by requested_at cancel_before started_at finished_at identifiers records attempts last_error batch_id suppress reference checked_at cleared_at from_log"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("the members are\n%s, want\n%s", got, want)
 	}

@@ -101,6 +101,8 @@ func csvRow(r erasure.Request) []string {
 		strconv.Itoa(r.Identifiers), strconv.Itoa(r.Records), strconv.Itoa(r.Attempts), r.LastError, r.Reference}
 	if r.EffaceID != nil {
 		row[2] = r.EffaceID.String()
+	} else if r.FromLog { // a restore does not know whose it was
+		row[1] = ""
 	}
 	for i := range row {
 		row[i] = harmless(row[i])

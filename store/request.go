@@ -19,7 +19,7 @@ const requestColumns = `id, batch, table_, profile, efface_id, joined, state, or
 	COALESCE((SELECT o.email FROM operators o WHERE actor_kind = 'operator' AND o.id = actor_id),
 		(SELECT 'key:' || k.name FROM api_keys k WHERE actor_kind = 'key' AND k.id = actor_id), actor_kind),
 	reference, suppress, requested_at, cancel_before, due, started_at, keys_destroyed_at, finished_at,
-	identifiers, records, attempts, last_error, key_row, key_id, asked, reason, checked_at, renewed_at,
+	identifiers, records, attempts, last_error, key_row, key_id, asked, reason, checked_at, renewed_at, from_log,
 	EXISTS (SELECT 1 FROM check_hits h WHERE h.request = r.id),
 	CASE WHEN state = 'completed' THEN (SELECT s.done_at FROM scrubs s WHERE s.begun > r.finished ORDER BY s.begun LIMIT 1) END`
 
@@ -44,7 +44,7 @@ func scanRequest(scan func(...any) error, hb erasure.Heartbeat) (r request, err 
 		&state, &origin, &actor, scan16(&r.Actor.ID), &r.RequestedBy, &r.Reference, &r.Suppress,
 		scanTime(&r.RequestedAt), scanTime(&r.CancelBefore), &r.due, scanTime(&r.StartedAt), scanTime(&r.KeysDestroyedAt),
 		scanTime(&r.FinishedAt), &r.Identifiers, &r.Records, &r.Attempts, &r.LastError, &keyRow, scanNull16(&keyID), &r.asked, &r.reason,
-		scanTime(&r.CheckedAt), scanTime(&r.RenewedAt), &r.hit, &cleared)
+		scanTime(&r.CheckedAt), scanTime(&r.RenewedAt), &r.FromLog, &r.hit, &cleared)
 	r.Table, r.State, r.Origin = erasure.Table(table), erasure.State(state), erasure.Origin(origin)
 	r.Request.Actor.Kind = erasure.ActorKind(actor)
 	if keyRow.Valid && keyID != nil {

@@ -39,14 +39,17 @@ func (t *tx) redoErasure(id erasure.RequestID, dead []deadFragment) error {
 	if r.EffaceID == nil {
 		r.EffaceID = &efface
 	}
+	if since := t.db.restoring.history.requests[id]; since != nil && since.whole {
+		r.FromLog = false // it will be completed anew, and known whole
+	}
 	if r.State == erasure.Completed {
 		t.db.restoring.did.Reopened++
 		t.logMove(move{table: r.Table, destroyed: true, entry: erasure.Entry{Kind: erasure.RequestReopened, Request: &r.ID, Batch: r.Batch,
 			From: erasure.Completed, To: erasure.InProgress, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}})
 		r.State = erasure.InProgress
 	}
-	if _, err := t.exec(`UPDATE requests SET state = $1, profile = $2, efface_id = $3, finished_at = 0, finished = 0, checked_at = 0, retry = 0 WHERE id = $4`,
-		string(r.State), profile, r.EffaceID[:], id[:]); err != nil {
+	if _, err := t.exec(`UPDATE requests SET state = $1, profile = $2, efface_id = $3, finished_at = 0, finished = 0, checked_at = 0, retry = 0, from_log = $4 WHERE id = $5`,
+		string(r.State), profile, r.EffaceID[:], r.FromLog, id[:]); err != nil {
 		return err
 	}
 	if _, err := t.exec(`INSERT INTO claimed (profile) VALUES ($1) ON CONFLICT DO NOTHING`, profile); err != nil {

@@ -20,77 +20,22 @@ import (
 // done again, and of all time which keys were destroyed.
 type history struct {
 	behind   bool // the witness lacks some of the database's own entries
-	requests map[erasure.RequestID]*told
+	requests map[erasure.RequestID]*sinceBackup
+	renewed  bool                           // a restore since has given pending requests a new window
 	merges   [][]uuid.UUID                  // the one that stays first
 	accounts []erasure.Entry                // changes of operators and API keys
 	erased   map[[16]byte]erasure.RequestID // by the ids of the keys
 	asked    map[erasure.RequestID]askedFor // the open requests
 	suppress map[string]witness.Suppression // by fingerprint
-}
-
-// told is what entries since the backup tell of a request.
-type told struct {
-	made                         *erasure.Entry // nil where it was before
-	state                        erasure.State
-	started, destroyed, finished time.Time
-	counts                       *erasure.Counts
-	lost                         []uuid.UUID // profiles it is for that a restore did not have
-}
-
-// tell takes notice of an entry that came after the backup.
-func (h *history) tell(e erasure.Entry) {
-	switch e.Kind {
-	case erasure.RoleChanged, erasure.OperatorDisabled, erasure.OperatorEnabled, erasure.PasswordChanged, erasure.LinkUsed, erasure.KeyRevoked:
-		h.accounts = append(h.accounts, e)
-	case erasure.ProfileMerged:
-		h.merges = append(h.merges, e.Profiles)
-	}
-	h.tellErased(e)
-	if e.Request == nil || e.To == "" && e.Kind != erasure.ProfileLost {
-		return
-	}
-	r := h.requests[*e.Request]
-	if r == nil {
-		r = &told{}
-		h.requests[*e.Request] = r
-	}
-	if e.Kind == erasure.ProfileLost {
-		r.lost = append(r.lost, e.Profiles...)
-		return
-	}
-	r.state = e.To
-	if e.Counts != nil {
-		r.counts = e.Counts
-	}
-	switch e.Kind {
-	case erasure.RequestCreated:
-		r.made = &e
-	case erasure.RequestClaimed:
-		r.started = e.Time
-	case erasure.KeysDestroyed:
-		r.destroyed = e.Time
-	case erasure.RequestCompleted, erasure.RequestCancelled:
-		r.finished = e.Time
-	case erasure.RequestReopened:
-		r.finished = time.Time{}
-	}
-}
-
-func (h *history) tellErased(e erasure.Entry) {
-	if e.Request == nil || e.Kind != erasure.KeysDestroyed {
-		return
-	}
-	for _, id := range e.Keys {
-		h.erased[id] = *e.Request
-	}
+	wanted   map[erasure.RequestID]bool     // by which suppression is known to have been asked for since
 }
 
 // readHistory reads what the backup's own log tells, and grows it again from the
 // witness. It changes nothing but the store that is being prepared.
 func (db *DB) readHistory(ctx context.Context) error {
 	h := &db.restoring.history
-	*h = history{requests: map[erasure.RequestID]*told{}, erased: map[[16]byte]erasure.RequestID{},
-		asked: map[erasure.RequestID]askedFor{}, suppress: map[string]witness.Suppression{}}
+	*h = history{requests: map[erasure.RequestID]*sinceBackup{}, erased: map[[16]byte]erasure.RequestID{},
+		asked: map[erasure.RequestID]askedFor{}, suppress: map[string]witness.Suppression{}, wanted: map[erasure.RequestID]bool{}}
 	if err := db.readErased(ctx); err != nil {
 		return fmt.Errorf("reading which keys were destroyed: %w", err)
 	}
@@ -152,7 +97,7 @@ func (db *DB) readErased(ctx context.Context) error {
 				return nil
 			}
 			e, err := erasure.ParseEntry(b)
-			db.restoring.history.tellErased(e)
+			db.restoring.history.takeErased(e)
 			return err
 		})
 		if err != nil {
@@ -203,6 +148,9 @@ func (db *DB) readWitness(ctx context.Context) error {
 	}
 	return db.witness.Suppressions(func(s witness.Suppression) error {
 		h.suppress[s.MAC] = s
+		if id, ok := erasure.ParseRequestID(s.Request); ok {
+			h.wanted[id] = true
+		}
 		return nil
 	})
 }
@@ -261,7 +209,7 @@ func (h *history) read(index int64, line []byte) (row entryRow, at time.Time, er
 	if err != nil {
 		return row, at, err
 	}
-	h.tell(e)
+	h.take(e)
 	row.bytes, row.kind, row.request = bytes.Clone(line), e.Kind, null16(e.Request)
 	row.hash = erasure.EntryHash(row.bytes)
 	return row, e.Time, nil

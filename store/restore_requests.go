@@ -68,7 +68,7 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 	}
 	since, asked, isAsked := h.requests[id], askedFor{}, false
 	if since == nil {
-		since = &told{}
+		since = &sinceBackup{}
 	}
 	if since.state == "" {
 		since.state = r.State
@@ -80,10 +80,12 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 		t.db.restoring.did.Requests++
 		r.Request = t.madeSince(id, since, asked)
 	}
+	since.whole = !isNew && !r.FromLog && !since.changed
 	if !since.state.Open() {
 		t.db.restoring.did.Ended++
 	}
 	t.bringTo(&r, since)
+	r.FromLog = r.FromLog || (!isAsked || asked.FromLog) && (isNew || since.changed || r.State == erasure.Completed && !since.finished.IsZero())
 	if r.State.Open() && isAsked {
 		if err := t.askAgain(&r, asked, since.lost); err != nil {
 			return err
@@ -114,13 +116,12 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 	return nil
 }
 
-// madeSince is a request that is not in the backup. How long it might be
-// cancelled is known of an open one; for others it is what the settings say now.
-func (t *tx) madeSince(id erasure.RequestID, since *told, asked askedFor) (r erasure.Request) {
+// madeSince is a request that is not in the backup. Of one that is not open the log
+// alone tells: not of which table it is, and not until when it could be cancelled.
+func (t *tx) madeSince(id erasure.RequestID, since *sinceBackup, asked askedFor) (r erasure.Request) {
 	r = erasure.Request{ID: id, Table: erasure.User, State: erasure.Pending}
 	if e := since.made; e != nil {
 		r.Batch, r.Origin, r.Reference, r.Actor, r.RequestedAt = e.Batch, e.Origin, e.Reference, e.Actor, e.Time
-		r.CancelBefore = e.Time.Add(t.db.options.CancelWindow)
 	}
 	if asked.Table == "" {
 		if dead := t.db.restoring.keys.dead[id]; len(dead) > 0 {
@@ -128,9 +129,9 @@ func (t *tx) madeSince(id erasure.RequestID, since *told, asked askedFor) (r era
 		}
 		return r
 	}
-	r.Table, r.Origin, r.Reference, r.Suppress = asked.Table, asked.Origin, asked.Reference, asked.Suppress
+	r.Table, r.Origin, r.Reference, r.FromLog = asked.Table, asked.Origin, asked.Reference, asked.FromLog
 	r.Actor = erasure.Actor{Kind: asked.ActorKind, ID: asked.ActorID}
-	r.RequestedAt, r.CancelBefore = time.UnixMilli(asked.RequestedAt), time.UnixMilli(asked.CancelBefore)
+	r.RequestedAt = time.UnixMilli(asked.RequestedAt)
 	if b, ok := erasure.ParseBatchID(asked.Batch); ok {
 		r.Batch = &b
 	}
@@ -138,8 +139,9 @@ func (t *tx) madeSince(id erasure.RequestID, since *told, asked askedFor) (r era
 }
 
 // bringTo gives a request what the log tells of it since the backup.
-func (t *tx) bringTo(r *request, since *told) {
+func (t *tx) bringTo(r *request, since *sinceBackup) {
 	r.State = since.state
+	r.Suppress = r.Suppress || t.db.restoring.history.wanted[r.ID]
 	for _, at := range []struct {
 		told time.Time
 		is   *time.Time
@@ -163,7 +165,10 @@ func (t *tx) bringTo(r *request, since *told) {
 
 // askAgain gives an open request what the witness keeps of it.
 func (t *tx) askAgain(r *request, a askedFor, lost []uuid.UUID) error {
-	r.Suppress = a.Suppress
+	if a.FromLog && !r.FromLog { // the backup knows more
+		a.EffaceID, a.Suppress, a.CancelBefore = r.EffaceID, r.Suppress, millisOf(r.CancelBefore)
+	}
+	r.Suppress, r.CancelBefore = a.Suppress, timeOf(a.CancelBefore)
 	if id, ok := erasure.ParseRequestID(a.Joined); ok {
 		r.Joined = &id
 	}
@@ -228,13 +233,13 @@ func (t *tx) aim(r *request, a askedFor, lost []uuid.UUID) error {
 
 const putRequestQuery = `INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, joined, state, origin, actor_kind, actor_id,
 		reference, suppress, requested_at, cancel_before, due, started_at, keys_destroyed_at, finished_at, finished, checked_at,
-		identifiers, records, key_row, key_id, asked, reason)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+		identifiers, records, key_row, key_id, asked, reason, from_log)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 	ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, efface_id = excluded.efface_id, waiting = excluded.waiting, joined = excluded.joined,
-		state = excluded.state, suppress = excluded.suppress, started_at = excluded.started_at, keys_destroyed_at = excluded.keys_destroyed_at,
+		state = excluded.state, suppress = excluded.suppress, cancel_before = excluded.cancel_before, started_at = excluded.started_at, keys_destroyed_at = excluded.keys_destroyed_at,
 		finished_at = excluded.finished_at, finished = excluded.finished, checked_at = excluded.checked_at, retry = 0,
 		identifiers = excluded.identifiers, records = excluded.records,
-		key_row = excluded.key_row, key_id = excluded.key_id, asked = excluded.asked, reason = excluded.reason`
+		key_row = excluded.key_row, key_id = excluded.key_id, asked = excluded.asked, reason = excluded.reason, from_log = excluded.from_log`
 
 func (t *tx) putRequest(r request) error {
 	var keyRow, keyID any
@@ -247,15 +252,7 @@ func (t *tx) putRequest(r request) error {
 	}
 	_, err := t.exec(putRequestQuery, r.ID[:], null16(r.Batch), string(r.Table), r.profile, null16(r.EffaceID), r.waiting, null16(r.Joined),
 		string(r.State), string(r.Origin), string(r.Actor.Kind), r.Actor.ID[:], r.Reference, r.Suppress, r.RequestedAt.UnixMilli(),
-		r.CancelBefore.UnixMilli(), r.due, millisOf(r.StartedAt), millisOf(r.KeysDestroyedAt), millisOf(r.FinishedAt), finished,
-		millisOf(r.CheckedAt), r.Identifiers, r.Records, keyRow, keyID, r.asked, r.reason)
+		millisOf(r.CancelBefore), r.due, millisOf(r.StartedAt), millisOf(r.KeysDestroyedAt), millisOf(r.FinishedAt), finished,
+		millisOf(r.CheckedAt), r.Identifiers, r.Records, keyRow, keyID, r.asked, r.reason, r.FromLog)
 	return err
-}
-
-// millisOf is 0 where there was no such time.
-func millisOf(at time.Time) int64 {
-	if at.IsZero() {
-		return 0
-	}
-	return at.UnixMilli()
 }

@@ -21,9 +21,12 @@ import (
 
 func TestWhatHappenedSinceABackupIsDoneAgain(t *testing.T) {
 	d := openOnDisk(t)
-	for _, user := range []string{"erased", "claimed", "asked", "cancelled", "stays"} {
+	for _, user := range []string{"before", "erased", "claimed", "asked", "cancelled", "stays"} {
 		tellPerson(t, d.DB, user, 4)
 	}
+	before := storetest.Requested(t, d.DB, "user_id", "before")
+	d.clock.Advance(store.DefaultCancelWindow)
+	storetest.EraseAll(t, d.DB)
 	cancelled := storetest.Requested(t, d.DB, "user_id", "cancelled")
 	backup, keyring, _ := d.backup(t)
 
@@ -43,7 +46,7 @@ func TestWhatHappenedSinceABackupIsDoneAgain(t *testing.T) {
 	if did.Requests != 4 || did.Ended != 2 || did.Reopened != 1 || did.Pending != 2 || did.Keys == 0 || did.Lost != 0 {
 		t.Errorf("the restore tells of %+v", did)
 	}
-	for user, want := range map[string]bool{"erased": false, "claimed": false, "later": false, "asked": true, "cancelled": true, "stays": true} {
+	for user, want := range map[string]bool{"before": false, "erased": false, "claimed": false, "later": false, "asked": true, "cancelled": true, "stays": true} {
 		if after.finds(t, user) != want {
 			t.Errorf("%s is found: %v", user, !want)
 		}
@@ -73,7 +76,7 @@ func TestWhatHappenedSinceABackupIsDoneAgain(t *testing.T) {
 	if n := len(storetest.Dump(t, storetest.Raw(t, after.dir), "fragments")); n != 2*2 { // cancelled and stays, of two sources each
 		t.Errorf("%d fragments are left", n)
 	}
-	_, receipt, err := after.Receipt(t.Context(), erased.ID)
+	_, receipt, err := after.Receipt(t.Context(), before.ID)
 	must(t, err)
 	v, err := evidence.ParseVerifier(after.LogKey())
 	must(t, err)

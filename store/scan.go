@@ -70,9 +70,22 @@ func (s *scannedTime) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("milliseconds were expected, not %T", src)
 	}
-	*s.dest = time.Time{}
-	if ms != 0 {
-		*s.dest = time.UnixMilli(ms).UTC()
-	}
+	*s.dest = timeOf(ms)
 	return nil
+}
+
+// timeOf is the time of milliseconds, of which 0 are none.
+func timeOf(ms int64) (at time.Time) {
+	if ms != 0 {
+		at = millis(ms)
+	}
+	return at
+}
+
+// millisOf is 0 where there was no such time.
+func millisOf(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMilli()
 }

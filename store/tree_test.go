@@ -37,9 +37,13 @@ var added = regexp.MustCompile(`(?m)^(?:CREATE (TABLE) (\w+)|ALTER TABLE (\w+) A
 // undoTree makes a store one of before the tree's migration.
 func undoTree(t *testing.T, raw *sql.DB) {
 	t.Helper()
-	script, err := os.ReadFile("migrations/0011_tree.sql")
-	must(t, err)
-	for _, m := range added.FindAllStringSubmatch(string(script), -1) {
+	var since []byte
+	for _, name := range []string{"0011_tree.sql", "0012_from_log.sql"} {
+		script, err := os.ReadFile(filepath.Join("migrations", name))
+		must(t, err)
+		since = append(since, script...)
+	}
+	for _, m := range added.FindAllStringSubmatch(string(since), -1) {
 		statement := `DROP TABLE ` + m[2]
 		if m[1] == "" {
 			statement = `ALTER TABLE ` + m[3] + ` DROP COLUMN ` + m[4]

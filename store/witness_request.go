@@ -31,14 +31,15 @@ type askedFor struct {
 	Reason       string            `json:"reason,omitempty"`
 	Suppress     bool              `json:"suppress,omitempty"`
 	RequestedAt  int64             `json:"requested_at"`  // wall clock, in ms
-	CancelBefore int64             `json:"cancel_before"` // the same
+	CancelBefore int64             `json:"cancel_before"` // the same; 0 where it is not known
+	FromLog      bool              `json:"from_log,omitempty"`
 }
 
 func newAskedFor(r request) askedFor {
 	a := askedFor{
 		ID: r.ID, Table: r.Table, EffaceID: r.EffaceID, Origin: r.Origin, ActorKind: r.Actor.Kind, ActorID: r.Actor.ID,
 		Key: r.Asked.Key, Value: r.Asked.Value, Reference: r.Reference, Reason: r.Reason, Suppress: r.Suppress,
-		RequestedAt: r.RequestedAt.UnixMilli(), CancelBefore: r.CancelBefore.UnixMilli(),
+		RequestedAt: r.RequestedAt.UnixMilli(), CancelBefore: millisOf(r.CancelBefore), FromLog: r.FromLog,
 	}
 	if r.Batch != nil {
 		a.Batch = r.Batch.String()

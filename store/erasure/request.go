@@ -87,6 +87,11 @@ type Request struct {
 	KeysDestroyedAt time.Time
 	Joined          *RequestID // the request that this one was joined to
 
+	// FromLog is set where a restore has the request from the deletion log alone.
+	// Then CancelBefore may be zero, Table is certain only beside an EffaceID,
+	// Suppress only where it is true, and no receipt can be made.
+	FromLog bool
+
 	// Asked and Reason are sealed under the request's own key and empty once
 	// that is destroyed. They are set by DB.RequestDetails alone.
 	Asked  Identifier
