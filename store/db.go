@@ -199,6 +199,11 @@ func (db *DB) openDatabase(ctx context.Context, path string) error {
 	if db.writes, err = openWriter(ctx, path, db); err != nil {
 		return err
 	}
+	if db.restoring != nil {
+		if err := db.checkFile(ctx); err != nil {
+			return err
+		}
+	}
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}

@@ -38,8 +38,10 @@ func (db *DB) migrate(ctx context.Context) error {
 	return db.migrateFrom(ctx, files)
 }
 
+const createVersion = `CREATE TABLE IF NOT EXISTS schema_version (n INTEGER PRIMARY KEY)`
+
 func (db *DB) version(ctx context.Context) (n int, err error) {
-	_, err = db.writes.conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_version (n INTEGER PRIMARY KEY)`)
+	_, err = db.writes.conn.ExecContext(ctx, createVersion)
 	if err == nil {
 		err = db.writes.conn.QueryRowContext(ctx, `SELECT COALESCE(MAX(n), 0) FROM schema_version`).Scan(&n)
 	}

@@ -24,9 +24,13 @@ func (r Restore) copyBackup(to string) (m Manifest, err error) {
 		return m, r.noBackup()
 	}
 	if err == nil && (hash != m.SHA256 || size != m.Bytes) {
-		err = erasure.Errorf(erasure.CodeInvalid, "The backup in %s is cut short or damaged: its efface.db is not the one that its backup.json tells of; use another backup.", r.From)
+		err = r.cutShort()
 	}
 	return m, err
+}
+
+func (r Restore) cutShort() error {
+	return erasure.Errorf(erasure.CodeInvalid, "The backup in %s is cut short or damaged: its efface.db is not the one that its backup.json tells of; use another backup.", r.From)
 }
 
 func (r Restore) noBackup() error {
@@ -46,6 +50,9 @@ func (r Restore) manifest() (m Manifest, err error) {
 	}
 	if m.Version > manifestVersion {
 		return m, erasure.Errorf(erasure.CodeConflict, "The backup in %s was written by a newer Efface; use that version or a later one.", r.From)
+	}
+	if m.Store == "" || m.Schema < 1 || m.Entries < 1 || m.Checkpoint == "" {
+		return m, erasure.Errorf(erasure.CodeInvalid, "The backup.json in %s is cut short; use another backup.", r.From)
 	}
 	return m, nil
 }

@@ -16,7 +16,7 @@ import (
 // restore makes a store of what stands in the directory: first it reads, and
 // whatever does not fit stops it; then it does again what happened since.
 func (db *DB) restore(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{db.readHistory, db.redoMerges, db.findKeys, db.destroyErased, db.redo, db.rebuildLookup} {
+	for _, step := range []func(context.Context) error{db.checkTree, db.readHistory, db.checkSigned, db.redoMerges, db.findKeys, db.destroyErased, db.redo, db.rebuildLookup} {
 		if err := step(ctx); err != nil {
 			return err
 		}

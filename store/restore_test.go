@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
@@ -291,6 +293,19 @@ func TestWhatARestoreLeftIsRemoved(t *testing.T) {
 	}
 }
 
+// A backup of an older store is brought up to date.
+func TestABackupOfAnOlderStoreIsRestored(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	backup, keyring, _ := d.backup(t)
+	r := store.Restore{KeyringFrom: keyring}
+	remade(backup, `ALTER TABLE requests DROP COLUMN from_log; DELETE FROM schema_version WHERE n >= 12`)(t, nil, &r)
+	manifested(r.From, func(m *store.Manifest) { m.Schema = 11 })(t, nil, &r)
+	if after, _ := d.restoredFrom(t, r); !after.finds(t, "u1") {
+		t.Error("whom the backup has is lost")
+	}
+}
+
 func TestARestoreWithoutItsWitnessIsAskedForAndLogged(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
@@ -324,14 +339,14 @@ func kindsSince(t *testing.T, dir string, from int) string {
 func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
-	backup, keyring, _ := d.backup(t)
+	backup, keyring, manifest := d.backup(t)
 	older := copied(t, filepath.Join(d.dir, "witness"))
 	d = d.again(t) // with keys made since
 	tellPerson(t, d.DB, "u2", 4)
 	newer, newerKeyring, _ := d.backup(t)
 	other := openOnDisk(t)
 	tellPerson(t, other.DB, "u1", 4)
-	otherBackup, otherKeyring, _ := other.backup(t)
+	otherBackup, otherKeyring, otherManifest := other.backup(t)
 	witness := filepath.Join(d.dir, "witness")
 
 	for name, c := range map[string]struct {
@@ -385,10 +400,25 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"a witness from before the backup": {func(t *testing.T, o *store.Options, r *store.Restore) {
 			o.Witness, r.From, r.KeyringFrom = older, newer, newerKeyring
 		}, "is older than the backup"},
-		"an entry that was changed":  {remade(backup, `DROP TRIGGER log_entries_fixed; UPDATE log_entries SET entry = entry || ' ' WHERE idx = 0`), "is not the one that was written"},
-		"a damaged entry":            {damagedWitness(witness, "log.jsonl"), "in the witness, is damaged"},
-		"a damaged open request":     {damagedWitness(witness, "requests.jsonl"), "in the witness, is damaged"},
-		"a witness without its head": {damagedWitness(witness, "heads.jsonl"), "in the witness, is damaged"},
+		"an entry that was changed": {remade(backup, unguarded(`REPLACE INTO log_entries SELECT idx, logged, kind, request, entry || ' ' FROM log_entries WHERE idx = 0`)), "is not the one that was written"},
+		"an entry changed with its hash": {remade(newer, unguarded(`REPLACE INTO log_entries SELECT 0, logged, kind, request, entry FROM log_entries WHERE idx = 1;
+			REPLACE INTO log_hashes SELECT 0, hash FROM log_hashes WHERE idx = 1`)), "The deletion log in this efface.db is not"},
+		"a trigger beside":                   {remade(backup, `CREATE TRIGGER x AFTER INSERT ON lookup BEGIN DELETE FROM suppressions; END`), `it has the trigger "x" beside`},
+		"a view beside":                      {remade(backup, `CREATE VIEW y AS SELECT 1`), `it has the view "y" beside`},
+		"a trigger taken away":               {remade(backup, `DROP TRIGGER log_hashes_kept`), `it lacks the trigger "log_hashes_kept"`},
+		"a table changed":                    {remade(backup, `ALTER TABLE profiles ADD COLUMN x`), `its table "profiles" is another`},
+		"a manifest without a checkpoint":    {manifested(backup, func(m *store.Manifest) { m.Checkpoint = "" }), "is cut short"},
+		"a manifest without a store":         {manifested(backup, func(m *store.Manifest) { m.Store = "" }), "is cut short"},
+		"a manifest without a schema":        {manifested(backup, func(m *store.Manifest) { m.Schema = 0 }), "is cut short"},
+		"a manifest of another schema":       {manifested(backup, func(m *store.Manifest) { m.Schema-- }), "is cut short or damaged"},
+		"a manifest of more entries":         {manifested(backup, func(m *store.Manifest) { m.Entries++ }), "is cut short or damaged"},
+		"a manifest of another store":        {manifested(backup, func(m *store.Manifest) { m.Store = otherManifest.Store }), "is not that of this store"},
+		"a manifest with another's signing":  {manifested(backup, func(m *store.Manifest) { m.Checkpoint = otherManifest.Checkpoint }), "is not that of this store"},
+		"a manifest with an earlier signing": {manifested(newer, func(m *store.Manifest) { m.Checkpoint = manifest.Checkpoint }), "is not that of this store"},
+		"a manifest that signs another log":  {manifested(backup, func(m *store.Manifest) { m.Checkpoint = forged(t, d.dir, m.Entries) }), "is not the one that its checkpoint signs"},
+		"a damaged entry":                    {damagedWitness(witness, "log.jsonl"), "in the witness, is damaged"},
+		"a damaged open request":             {damagedWitness(witness, "requests.jsonl"), "in the witness, is damaged"},
+		"a witness without its head":         {damagedWitness(witness, "heads.jsonl"), "in the witness, is damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: witness}
@@ -454,20 +484,48 @@ func changedKeyring(keyring string, file func([]byte) []byte) change {
 // remade restores from a copy of the backup that somebody changed, with its
 // manifest.
 func remade(backup, statements string) change {
-	return func(t *testing.T, _ *store.Options, r *store.Restore) {
-		r.From = copied(t, backup)
-		must(t, second(storetest.Raw(t, r.From).Exec(statements+`; PRAGMA wal_checkpoint(TRUNCATE)`)))
-		b, err := os.ReadFile(filepath.Join(r.From, "efface.db"))
+	return func(t *testing.T, o *store.Options, r *store.Restore) {
+		from := copied(t, backup)
+		must(t, second(storetest.Raw(t, from).Exec(statements+`; PRAGMA wal_checkpoint(TRUNCATE)`)))
+		b, err := os.ReadFile(filepath.Join(from, "efface.db"))
 		must(t, err)
-		var m store.Manifest
-		manifest, err := os.ReadFile(filepath.Join(r.From, "backup.json"))
-		must(t, err)
-		must(t, json.Unmarshal(manifest, &m))
-		m.Bytes, m.SHA256 = int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))
-		manifest, err = json.Marshal(m)
-		must(t, err)
-		place(t, r.From, "backup.json", string(manifest))
+		manifested(from, func(m *store.Manifest) {
+			m.Bytes, m.SHA256 = int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))
+		})(t, o, r)
 	}
+}
+
+// unguarded are statements that no trigger stops from replacing rows.
+func unguarded(statements string) string {
+	return `PRAGMA recursive_triggers = OFF; ` + statements + `; PRAGMA recursive_triggers = ON`
+}
+
+// manifested restores from a copy of the backup with another manifest.
+func manifested(backup string, change func(*store.Manifest)) change {
+	return changed(backup, "backup.json", func(b []byte) []byte {
+		var m store.Manifest
+		if err := json.Unmarshal(b, &m); err != nil {
+			panic(err)
+		}
+		change(&m)
+		b, err := json.Marshal(m)
+		if err != nil {
+			panic(err)
+		}
+		return b
+	})
+}
+
+// forged signs another log with the store's key.
+func forged(t *testing.T, dir string, size int64) string {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(dir, "log.key"))
+	must(t, err)
+	signer, err := evidence.NewSigner(strings.TrimSpace(string(key)))
+	must(t, err)
+	signed, err := evidence.Checkpoint{Origin: signer.Origin(), Size: size, Root: tlog.Hash{1}}.Sign(signer)
+	must(t, err)
+	return signed
 }
 
 // damagedWitness restores by a copy of the witness with a line before its last

@@ -52,7 +52,7 @@ type LogSummary struct {
 // their order, are the log that its checkpoint signs.
 func VerifyLog(file io.Reader, v note.Verifier) (s LogSummary, err error) {
 	lines := bufio.NewReaderSize(file, 1<<20)
-	var tree frontier
+	var tree Frontier
 	for {
 		line, err := readLine(lines)
 		if err != nil {
@@ -68,7 +68,7 @@ func VerifyLog(file io.Reader, v note.Verifier) (s LogSummary, err error) {
 		if dropped {
 			s.Dropped++
 		}
-		tree.add(hash)
+		tree.Add(hash)
 	}
 }
 
@@ -122,7 +122,7 @@ func readLeaf(line []byte) (e entry, hash tlog.Hash, dropped bool, err error) {
 }
 
 // end checks the last line against what was read.
-func (s LogSummary) end(line []byte, rest *bufio.Reader, tree *frontier, v note.Verifier) (LogSummary, error) {
+func (s LogSummary) end(line []byte, rest *bufio.Reader, tree *Frontier, v note.Verifier) (LogSummary, error) {
 	var l checkpointLine
 	if err := readCanonical(line, &l); err != nil {
 		return s, fmt.Errorf("the last line: %w", err)
@@ -137,36 +137,8 @@ func (s LogSummary) end(line []byte, rest *bufio.Reader, tree *frontier, v note.
 	if s.Size != tree.size {
 		return s, fmt.Errorf("the checkpoint signs %d entries, and the file has %d", s.Size, tree.size)
 	}
-	if s.Root != tree.root() {
+	if s.Root != tree.Root() {
 		return s, errors.New("the entries are not those that the checkpoint signs")
 	}
 	return s, nil
-}
-
-// frontier grows a tree of which it keeps the right edge only.
-type frontier struct {
-	size  int64
-	roots []tlog.Hash // of the complete subtrees, the largest first
-}
-
-func (f *frontier) add(leaf tlog.Hash) {
-	f.roots = append(f.roots, leaf)
-	for n := f.size; n&1 == 1; n >>= 1 {
-		last := len(f.roots) - 1
-		f.roots[last-1] = tlog.NodeHash(f.roots[last-1], f.roots[last])
-		f.roots = f.roots[:last]
-	}
-	f.size++
-}
-
-func (f *frontier) root() tlog.Hash {
-	if f.size == 0 {
-		h, _ := tlog.TreeHash(0, nil)
-		return h
-	}
-	h := f.roots[len(f.roots)-1]
-	for i := len(f.roots) - 2; i >= 0; i-- {
-		h = tlog.NodeHash(f.roots[i], h)
-	}
-	return h
 }

@@ -87,3 +87,12 @@ func OpenPool(path string, o DSNOptions, connections int) (*sql.DB, error) {
 	db.SetMaxIdleConns(connections)
 	return db, nil
 }
+
+// OpenMemory opens a new database that has no file.
+func OpenMemory() (*sql.DB, error) {
+	db, err := sql.Open(Driver, ":memory:")
+	if err == nil {
+		db.SetMaxOpenConns(1) // each would have a database of its own
+	}
+	return db, err
+}
