@@ -21,6 +21,7 @@ import (
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
 	"github.com/efface/efface/store/seal"
+	"github.com/efface/efface/store/witness"
 )
 
 // DB is an open store. It is safe for concurrent use.
@@ -74,6 +75,13 @@ func newDB(o Options) *DB {
 }
 
 func (db *DB) open(ctx context.Context) error {
+	path := filepath.Join(db.options.Dir, databaseFile)
+	if err := refuseHalfPlaced(db.options); err != nil {
+		return err
+	}
+	if err := db.storeThere(path); err != nil {
+		return err
+	}
 	if err := makeDir(db.options.Dir); err != nil {
 		return err
 	}
@@ -83,10 +91,6 @@ func (db *DB) open(ctx context.Context) error {
 			return err
 		}
 		db.lock = lock
-	}
-	path := filepath.Join(db.options.Dir, databaseFile)
-	if err := db.storeThere(path); err != nil {
-		return err
 	}
 	master, err := db.loadMaster(path)
 	if err != nil {
@@ -161,19 +165,39 @@ func (db *DB) loadMaster(database string) (m seal.Master, err error) {
 	return seal.LoadMaster(db.options.MasterKey)
 }
 
-// storeThere refuses a keyring whose store is gone: a new store beside it
-// would name none of its keys, and the sweep would destroy them. A new store's
-// database is made before its keyring, so this is no half-made store.
+// storeThere refuses what is left of a store whose database is gone: a new one
+// beside a keyring would name none of its keys, and the sweep would destroy them.
+// A new store's database is made before anything else, so this is no half-made
+// store.
 func (db *DB) storeThere(database string) error {
-	if _, err := os.Stat(db.options.Keyring); err != nil {
-		return nil
+	left, err := db.leftOfStore()
+	if left == "" || err != nil {
+		return err
 	}
 	if _, err := os.Stat(database); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return erasure.Errorf(erasure.CodeInvalid,
-		"There is no store in %s, but the keyring %s of one; put its efface.db back, or name another directory with --data.",
-		db.options.Dir, db.options.Keyring)
+		"There is no store in %s, but %s of one; put its efface.db back, restore a backup with efface restore, or name another directory with --data.",
+		db.options.Dir, left)
+}
+
+// leftOfStore names a part of a store that is there.
+func (db *DB) leftOfStore() (string, error) {
+	o := db.options
+	for _, part := range []struct{ path, name string }{{o.Keyring, "the keyring "}, {o.LogKey, "the log key "}} {
+		if _, err := os.Stat(part.path); err == nil {
+			return part.name + part.path, nil
+		}
+	}
+	there, err := witness.There(o.Witness)
+	if err != nil {
+		return "", db.witnessError(err)
+	}
+	if !there {
+		return "", nil
+	}
+	return "the witness " + o.Witness, nil
 }
 
 // keyringThere refuses a store in use whose keyring is gone: a new one would

@@ -58,7 +58,7 @@ const (
 // erased comes back, and no request or cancel that was acknowledged is lost. What
 // stops it is an [erasure.Error], and then what was there is as it was. A kill
 // leaves that too, but for keys that had been destroyed before and entries of the
-// witness, and it is to be run again.
+// witness, or is in the middle of putting things in place; run again, it goes on.
 func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err error) {
 	o.fill()
 	o.Serve = true
@@ -70,31 +70,32 @@ func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err
 		return did, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := r.checkPlaces(o); err != nil {
-		return did, err
-	}
 	alone, err := seal.HoldMaster(o.MasterKey, true) // what a command writes meanwhile would be lost
 	if err != nil {
 		return did, err
 	}
 	defer func() { err = errors.Join(err, alone.Close()) }()
-	staged := o
-	staged.Dir = filepath.Join(o.Dir, stagingDir)
-	if r.KeyringFrom != "" {
-		staged.Keyring = o.Keyring + stagingKeyring
+	staged := r.staged(o)
+	p, err := r.placementBefore(o)
+	if err == nil && p == nil {
+		p, err = r.prepare(ctx, o, staged)
 	}
-	if err := unstage(o); err != nil {
-		return did, err
-	}
-	defer func() { err = errors.Join(err, unstage(o)) }()
-	did, unnamed, err := r.prepare(ctx, o, staged)
 	if err != nil {
-		return did, r.explain(o, err)
-	}
-	if err := r.putInPlace(o, staged); err != nil {
 		return did, err
 	}
-	return did, unnamed.destroy(ctx, o)
+	if err := p.putInPlace(o, staged); err != nil {
+		return p.Did, r.explain(o, err)
+	}
+	return p.Did, errors.Join(p.unnamed.destroy(ctx, o), unstage(o))
+}
+
+// staged is where the restore prepares what it puts in place.
+func (r Restore) staged(o Options) Options {
+	if r.KeyringFrom != "" {
+		o.Keyring += stagingKeyring
+	}
+	o.Dir = filepath.Join(o.Dir, stagingDir)
+	return o
 }
 
 // checkPlaces refuses to write over anything.
@@ -164,60 +165,45 @@ func isStaged(o Options, path string) bool {
 }
 
 // prepare makes a store of what is to be put in place, beside that place.
-func (r Restore) prepare(ctx context.Context, o, staged Options) (did Restored, rest unnamedKeys, err error) {
+func (r Restore) prepare(ctx context.Context, o, staged Options) (p *placement, err error) {
+	if err := r.checkPlaces(o); err != nil {
+		return nil, err
+	}
+	if err := unstage(o); err != nil {
+		return nil, err
+	}
+	p, err = r.make(ctx, o, staged)
+	if err == nil {
+		err = p.keep(staged)
+	}
+	if err != nil {
+		return nil, errors.Join(r.explain(o, err), unstage(o))
+	}
+	return p, nil
+}
+
+func (r Restore) make(ctx context.Context, o, staged Options) (*placement, error) {
 	if err := makeDir(staged.Dir); err != nil {
-		return did, rest, err
+		return nil, err
 	}
 	path := filepath.Join(staged.Dir, databaseFile)
 	var m Manifest
+	var err error
 	if r.From == "" {
 		err = copyDatabase(ctx, filepath.Join(o.Dir, databaseFile), path, &Manifest{})
 	} else {
 		m, err = r.copyBackup(path)
 	}
-	did.MadeAt = m.MadeAt
 	if err == nil && r.KeyringFrom != "" {
 		err = r.copyKeyring(staged.Keyring)
 	}
 	if err != nil {
-		return did, rest, err
+		return nil, err
 	}
 	db := newDB(staged)
-	db.restoring = &restoring{Restore: r, manifest: m, did: did}
+	db.restoring = &restoring{Restore: r, manifest: m, did: Restored{MadeAt: m.MadeAt}}
 	err = errors.Join(db.open(ctx), db.Close())
-	return db.restoring.did, db.restoring.rest, err
-}
-
-// putInPlace moves the keyring first: beside a database without one nothing starts.
-func (r Restore) putInPlace(o, staged Options) error {
-	for _, path := range []string{filepath.Join(staged.Dir, databaseFile), staged.Keyring} {
-		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 { // closing it tells no error
-			return erasure.Errorf(erasure.CodeInvalid, "What was restored could not be written whole to %s; look after its disk and restore again.", o.Dir)
-		}
-	}
-	if r.KeyringFrom != "" {
-		if err := moveFile(staged.Keyring, o.Keyring); err != nil {
-			return err
-		}
-	}
-	return moveFile(filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile))
-}
-
-// moveFile moves a database. What SQLite wrote beside the one that was there is
-// in it since that was read alone; a kill must not leave it without.
-func moveFile(from, to string) error {
-	if info, err := os.Stat(to + "-wal"); err == nil && info.Size() > 0 {
-		return erasure.Errorf(erasure.CodeConflict, "Another program uses %s; end it and restore again.", to)
-	}
-	for _, suffix := range databaseParts[1:] {
-		if err := os.Remove(to + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncPath(filepath.Dir(to))
+	return &placement{Restore: r, SHA256: m.SHA256, Did: db.restoring.did, unnamed: db.restoring.rest}, err
 }
 
 // explain turns what stops a restore into a sentence that says what to do.

@@ -178,6 +178,9 @@ func (db *DB) findUnnamed(ctx context.Context) error {
 }
 
 func (u unnamedKeys) destroy(ctx context.Context, o Options) (err error) {
+	if len(u.refs) == 0 {
+		return nil
+	}
 	master, err := seal.LoadMaster(o.MasterKey)
 	if err != nil {
 		return err

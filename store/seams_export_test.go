@@ -86,6 +86,14 @@ func (db *DB) DestroyOnly(ctx context.Context, refs []seal.Ref) error {
 	return err
 }
 
+// PrepareRestore leaves a restore as a kill does when it is about to put things in
+// place.
+func PrepareRestore(ctx context.Context, o Options, r Restore) error {
+	o.fill()
+	_, err := r.prepare(ctx, o, r.staged(o))
+	return err
+}
+
 // Together runs jobs in one shared commit: the writer is held until all of
 // them are queued.
 func (db *DB) Together(t *testing.T, jobs ...func()) {
