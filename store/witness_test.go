@@ -196,12 +196,35 @@ func TestNothingIsAcknowledgedThatTheWitnessLacks(t *testing.T) {
 	storetest.CheckWitness(t, d.dir)
 }
 
-// breakWitness takes the log's file away until it is mended.
+// breakWitness lets the log's file fail until it is mended, which only who writes
+// to it notices.
 func breakWitness(t *testing.T, dir string) (mend func()) {
 	t.Helper()
 	path := filepath.Join(dir, "witness", "log.jsonl")
 	must(t, os.Rename(path, path+".away"))
-	return func() { must(t, os.Rename(path+".away", path)) }
+	must(t, os.Mkdir(path, 0o700))
+	return func() { must(t, errors.Join(os.Remove(path), os.Rename(path+".away", path))) }
+}
+
+// While the witness's directory is away, as where its disk is not mounted, nothing
+// is even written to the store.
+func TestNothingIsWrittenWhileTheWitnessIsAway(t *testing.T) {
+	d := openOnDisk(t)
+	asks(t, d, "before@example.com")
+	entries := len(storetest.CheckLog(t, d.dir))
+	dir := filepath.Join(d.dir, "witness")
+	must(t, os.Rename(dir, dir+".away"))
+	for range 2 {
+		if _, _, err := d.RequestErasure(t.Context(), unknown("u1@example.com")); !errors.Is(err, store.ErrWitness) {
+			t.Errorf("a request is answered with %v", err)
+		}
+	}
+	if n := len(storetest.CheckLog(t, d.dir)); n != entries {
+		t.Errorf("%d entries were written meanwhile", n-entries)
+	}
+	must(t, os.Rename(dir+".away", dir))
+	asks(t, d, "u1@example.com")
+	storetest.CheckWitness(t, d.dir)
 }
 
 // A copy of efface.db that somebody puts back is older than its witness, or has

@@ -77,12 +77,16 @@ func (t *tx) testimony(first int64, rows []entryRow) (w testimony, err error) {
 	return w, nil
 }
 
-// write makes commits durable in the witness, with those that it has not taken
-// before.
+// writeWitness makes commits durable in the witness, with those that it has not
+// taken before. Without any it reports whether it would take the next one: what is
+// committed and not taken is not acknowledged, and yet in the store.
 func (db *DB) writeWitness(more []testimony) error {
 	w := &db.witness
-	if len(more) == 0 && !w.behind.Load() {
-		return nil
+	var err error
+	if len(more) == 0 {
+		if err = w.takes(); err == nil && !w.behind.Load() {
+			return nil
+		}
 	}
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -91,7 +95,10 @@ func (db *DB) writeWitness(more []testimony) error {
 		w.allSeen()
 		return nil
 	}
-	if err := w.Update(func(u *witness.Update) error { return db.testify(u, w.pending) }); err != nil {
+	if err == nil {
+		err = w.Update(func(u *witness.Update) error { return db.testify(u, w.pending) })
+	}
+	if err != nil {
 		if !w.behind.Swap(true) {
 			db.log.Error("the witness can't be written to; no write is taken until it can", "error", err)
 		}
@@ -103,6 +110,19 @@ func (db *DB) writeWitness(more []testimony) error {
 	w.allSeen()
 	return nil
 }
+
+// takes reports whether what is written next is likely to be taken.
+func (w *witnessing) takes() error {
+	if w.Witness == nil {
+		return nil
+	}
+	return w.Takes(witnessRoom)
+}
+
+// witnessRoom is what a commit may take of the witness's disk, with as much to
+// spare: a part of a list has 4,000 lines, each with an entry and a request of some
+// 500 bytes.
+const witnessRoom = 8 << 20
 
 func (w *witnessing) allSeen() {
 	for _, c := range w.pending {

@@ -144,6 +144,20 @@ func (w *Witness) files() []*lines {
 	return []*lines{&w.log, &w.requests.lines, &w.heads, &w.suppressions}
 }
 
+// Takes reports whether the witness is in its place, on a disk with room for so
+// many bytes.
+func (w *Witness) Takes(room uint64) error {
+	var disk unix.Statfs_t
+	err := unix.Statfs(w.log.path, &disk)
+	if err == nil && disk.Bavail*uint64(disk.Bsize) < room {
+		err = unix.ENOSPC
+	}
+	if err != nil {
+		return fmt.Errorf("looking after %s: %w", w.log.path, err)
+	}
+	return nil
+}
+
 // Entries gives fn the log's lines from an entry on, good until it returns. It
 // may run beside an [Update].
 func (w *Witness) Entries(from int64, fn func(index int64, line []byte) error) (err error) {
