@@ -34,7 +34,8 @@ type Restored struct {
 	Pending  int       // that have a new window
 	Keys     int       // destroyed again
 	Unnamed  int       // keys destroyed because nothing names them
-	Lost     int       // sources whose key the keyring lacks
+	Lost     int       // sources whose key the keyring lacks, or has destroyed without an erasure
+	Gone     int       // sources whose key is destroyed, by erasures that the lost witness would tell of
 }
 
 // restoring is a restore under way.

@@ -17,11 +17,13 @@ import (
 type keysFound struct {
 	highest int64              // the last row, before anything was added
 	live    keyNames           // without those that were destroyed before
+	empty   keyNames           // destroyed in this keyring
 	again   []seal.Ref         // destroyed before, and alive in this keyring
 	rows    map[[16]byte]int64 // of all that were destroyed before, where they stand
 	dead    map[erasure.RequestID][]deadFragment
 	made    map[[16]byte]bool // since
-	lost    []ofProfile       // fragments whose key is not in the keyring
+	lost    []ofProfile       // fragments whose key is not in the keyring, or destroyed there
+	gone    []ofProfile       // fragments of whom the lost witness would tell that they were erased
 }
 
 // deadFragment is one whose key was destroyed by a request.
@@ -48,13 +50,29 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 	if err := db.walkFragments(ctx, k); err != nil {
 		return err
 	}
-	db.restoring.did.Lost = len(k.lost)
-	if len(k.lost) > 0 && !db.restoring.AcceptLoss {
-		profiles := map[int64]bool{}
-		for _, f := range k.lost {
-			profiles[f.profile] = true
+	db.restoring.did.Lost, db.restoring.did.Gone = len(k.lost), len(k.gone)
+	if db.restoring.AcceptLoss {
+		return nil
+	}
+	return k.refuseLoss()
+}
+
+// refuseLoss says whose data can't be read with this keyring, and what may help:
+// keys that it lacks are in a newer one, and those destroyed there in an older one.
+func (k *keysFound) refuseLoss() error {
+	lacks, destroyed := map[int64]bool{}, map[int64]bool{}
+	for _, f := range k.lost {
+		if k.empty.has(f.key.ID) {
+			destroyed[f.profile] = true
+		} else {
+			lacks[f.profile] = true
 		}
-		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of %d profiles that were not erased, so that what they hold can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(profiles))
+	}
+	switch {
+	case len(lacks) > 0:
+		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of %d profiles that were not erased, so that what they hold can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(lacks))
+	case len(destroyed) > 0:
+		return erasure.Errorf(erasure.CodeConflict, "In this keyring the keys of %d profiles are destroyed of whom the log lists no erasure, as after a restore of an older backup with it; use a copy of the keyring from before that or, to delete what can't be read, add --accept-loss.", len(destroyed))
 	}
 	return nil
 }
@@ -110,6 +128,7 @@ func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
 		refs, destroyed, err := db.keyring.Keys(ctx, after, sweepStep)
 		if err != nil || len(refs) == 0 {
 			slices.Sort(k.live)
+			slices.Sort(k.empty)
 			return err
 		}
 		after = refs[len(refs)-1].Row
@@ -120,6 +139,7 @@ func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
 			}
 			switch {
 			case destroyed[i]:
+				k.empty = append(k.empty, binary.BigEndian.Uint64(ref.ID[:]))
 			case erased:
 				k.again = append(k.again, ref)
 			default:
@@ -138,9 +158,14 @@ func (db *DB) walkFragments(ctx context.Context, k *keysFound) error {
 		}
 		for _, f := range fs {
 			last = f.id
-			if id, erased := db.restoring.history.erased[f.key.ID]; erased {
+			id, erased := db.restoring.history.erased[f.key.ID]
+			switch {
+			case erased:
 				k.dead[id] = append(k.dead[id], deadFragment{f.id, f.profile, f.table, f.key})
-			} else if !k.live.has(f.key.ID) && !f.claimed {
+			case k.live.has(f.key.ID) || f.claimed:
+			case db.restoring.WithoutWitness && k.empty.has(f.key.ID):
+				k.gone = append(k.gone, f)
+			default:
 				k.lost = append(k.lost, f)
 			}
 		}

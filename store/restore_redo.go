@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -220,7 +221,7 @@ func (t *tx) renewWindows() error {
 // forgetLost deletes the sources that can't be read, and whom nothing is left of.
 func (t *tx) forgetLost() error {
 	profiles := map[int64]bool{}
-	for _, f := range t.db.restoring.keys.lost {
+	for _, f := range slices.Concat(t.db.restoring.keys.lost, t.db.restoring.keys.gone) {
 		profiles[f.profile] = true
 		if err := t.deleteWhole(f.id); err != nil {
 			return err
@@ -299,7 +300,7 @@ func (t *tx) restored() error {
 		t.log(erasure.Entry{Kind: erasure.LossAccepted, Actor: erasure.Terminal, Counts: &erasure.Counts{Keys: r.did.Lost}})
 	}
 	if r.WithoutWitness {
-		t.log(erasure.Entry{Kind: erasure.WitnessForgone, Actor: erasure.Terminal})
+		t.log(erasure.Entry{Kind: erasure.WitnessForgone, Actor: erasure.Terminal, Counts: &erasure.Counts{Keys: r.did.Gone}})
 	}
 	_, err := t.exec(`UPDATE store SET backup = 0, witness = 1`)
 	return err
