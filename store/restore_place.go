@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/efface/efface/store/erasure"
 )
@@ -85,17 +86,21 @@ func refuseHalfPlaced(o Options) error {
 // putInPlace moves the keyring first: beside a database without one nothing
 // starts. What a kill left moved already is not moved again.
 func (p *placement) putInPlace(o, staged Options) error {
-	for _, path := range []string{filepath.Join(staged.Dir, databaseFile), staged.Keyring} {
-		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 { // closing it tells no error
+	moves := [][2]string{{filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile)}}
+	if p.Restore.KeyringFrom != "" {
+		moves = slices.Insert(moves, 0, [2]string{staged.Keyring, o.Keyring})
+	}
+	for _, m := range moves {
+		if info, err := os.Stat(m[0] + "-wal"); err == nil && info.Size() > 0 { // closing it tells no error
 			return erasure.Errorf(erasure.CodeInvalid, "What was restored could not be written whole to %s; look after its disk and restore again.", o.Dir)
 		}
 	}
-	if p.Restore.KeyringFrom != "" {
-		if err := moveFile(staged.Keyring, o.Keyring); err != nil {
+	for _, m := range moves {
+		if err := moveFile(m[0], m[1]); err != nil {
 			return err
 		}
 	}
-	return moveFile(filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile))
+	return nil
 }
 
 // moveFile moves a database. What SQLite wrote beside the one that was there is

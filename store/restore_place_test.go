@@ -48,6 +48,21 @@ func TestARestoreKilledBetweenItsMovesGoesOn(t *testing.T) {
 	}
 }
 
+// A kill while the keys that nothing names are destroyed leaves a part of the live
+// keyring in its WAL.
+func TestARestoreKilledWithTheLiveKeyringGoesOn(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "stays", 4)
+	backup, keyring, _ := d.backup(t)
+	dir := secretsTo(t, d.dir)
+	must(t, os.Rename(keyring, filepath.Join(dir, "keyring.db")))
+	o := store.Options{Dir: dir, Clock: d.clock, Witness: filepath.Join(d.dir, "witness")}
+	must(t, store.PrepareRestore(t.Context(), o, store.Restore{From: backup}))
+	must(t, os.Rename(filepath.Join(dir, "restoring/efface.db"), filepath.Join(dir, "efface.db")))
+	place(t, dir, "keyring.db-wal", "what SQLite leaves out, for it is no whole frame")
+	must(t, second(store.RestoreBackup(t.Context(), o, store.Restore{From: backup})))
+}
+
 // Another restore than the one that was killed begins anew.
 func TestAnotherRestoreDoesNotGoOnWithAKilledOne(t *testing.T) {
 	d := openOnDisk(t)
