@@ -175,6 +175,9 @@ func (r Restore) prepare(ctx context.Context, o, staged Options) (p *placement, 
 	}
 	p, err = r.make(ctx, o, staged)
 	if err == nil {
+		err = r.checkWhole(o, staged)
+	}
+	if err == nil {
 		err = p.keep(staged)
 	}
 	if err != nil {

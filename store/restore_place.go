@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/efface/efface/store/erasure"
 )
@@ -83,19 +82,41 @@ func refuseHalfPlaced(o Options) error {
 		"A restore into %s was broken off while it was put in place; run the same efface restore again.", o.Dir))
 }
 
-// putInPlace moves the keyring first: beside a database without one nothing
-// starts. What a kill left moved already is not moved again.
-func (p *placement) putInPlace(o, staged Options) error {
-	moves := [][2]string{{filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile)}}
-	if p.Restore.KeyringFrom != "" {
-		moves = slices.Insert(moves, 0, [2]string{staged.Keyring, o.Keyring})
+// moves are from where to where. The keyring is moved first: beside a database
+// without one nothing starts.
+func (r Restore) moves(o, staged Options) [][2]string {
+	database := [2]string{filepath.Join(staged.Dir, databaseFile), filepath.Join(o.Dir, databaseFile)}
+	if r.KeyringFrom == "" {
+		return [][2]string{database}
 	}
-	for _, m := range moves {
-		if info, err := os.Stat(m[0] + "-wal"); err == nil && info.Size() > 0 { // closing it tells no error
-			return erasure.Errorf(erasure.CodeInvalid, "What was restored could not be written whole to %s; look after its disk and restore again.", o.Dir)
+	return [][2]string{{staged.Keyring, o.Keyring}, database}
+}
+
+// checkWhole refuses to move a database of which a part stands in its WAL, or on
+// one: closing it tells no error.
+func (r Restore) checkWhole(o, staged Options) error {
+	for _, m := range r.moves(o, staged) {
+		for _, path := range m {
+			if inWAL(path) {
+				return erasure.Errorf(erasure.CodeInvalid,
+					"A part of %s stays in the file beside it that ends in -wal; make room on its disk, end what else uses it, and restore again.", path)
+			}
 		}
 	}
-	for _, m := range moves {
+	return nil
+}
+
+func inWAL(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
+}
+
+// putInPlace moves what a kill has not left moved already.
+func (p *placement) putInPlace(o, staged Options) error {
+	for _, m := range p.Restore.moves(o, staged) {
+		if _, err := os.Lstat(m[0]); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err := moveFile(m[0], m[1]); err != nil {
 			return err
 		}
@@ -106,10 +127,7 @@ func (p *placement) putInPlace(o, staged Options) error {
 // moveFile moves a database. What SQLite wrote beside the one that was there is
 // in it since that was read alone; a kill must not leave it without.
 func moveFile(from, to string) error {
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if info, err := os.Stat(to + "-wal"); err == nil && info.Size() > 0 {
+	if inWAL(to) {
 		return erasure.Errorf(erasure.CodeConflict, "Another program uses %s; end it and restore again.", to)
 	}
 	for _, suffix := range databaseParts[1:] {
