@@ -45,7 +45,20 @@ func lockDir(path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	if removed, err := isRemoved(f); removed || err != nil { // by a restore that was refused meanwhile
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		return lockDir(path)
+	}
 	return f, nil
+}
+
+// isRemoved reports whether an open file has no name any more.
+func isRemoved(f *os.File) (bool, error) {
+	var of unix.Stat_t
+	err := unix.Fstat(int(f.Fd()), &of)
+	return of.Nlink == 0, err
 }
 
 // openError turns what stops an Open into a sentence that says what to do.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
 )
@@ -55,7 +57,10 @@ func (db *DB) rebuildLookup(ctx context.Context) error {
 			break
 		}
 		last = fs[len(fs)-1].id
-		found, err := db.foundInAll(ctx, fs)
+		found, unread, err := db.foundInAll(ctx, fs)
+		if err == nil {
+			err = db.tellUnread(ctx, unread)
+		}
 		if err != nil {
 			return err
 		}
@@ -91,17 +96,37 @@ func (t *tx) makeLookupIndex(stat string) error {
 	return err
 }
 
+// unreadIdentifier is one that can't be opened, so that it leads nowhere.
+type unreadIdentifier struct {
+	profile int64
+	key     string
+}
+
+// tellUnread counts the identifiers that can't be read, and logs whose they are: by
+// another one, or by the User ID, they may be found.
+func (db *DB) tellUnread(ctx context.Context, unread []unreadIdentifier) error {
+	for _, u := range unread {
+		var id uuid.UUID
+		if err := db.reads.QueryRowContext(ctx, `SELECT efface_id FROM profiles WHERE id = $1`, u.profile).Scan(scan16(&id)); err != nil {
+			return err
+		}
+		db.restoring.did.Unread++
+		db.log.Error("an identifier can't be read and leads nowhere", "user_id", id.String(), "key", u.key)
+	}
+	return nil
+}
+
 // foundInAll opens the identifiers of some fragments, a part of them on each
 // processor.
-func (db *DB) foundInAll(ctx context.Context, fs []ofProfile) ([]foundBy, error) {
+func (db *DB) foundInAll(ctx context.Context, fs []ofProfile) ([]foundBy, []unreadIdentifier, error) {
 	parts := slices.Collect(slices.Chunk(fs, (len(fs)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0)))
-	found, errs := make([][]foundBy, len(parts)), make([]error, len(parts))
+	found, unread, errs := make([][]foundBy, len(parts)), make([][]unreadIdentifier, len(parts)), make([]error, len(parts))
 	var all sync.WaitGroup
 	for i, part := range parts {
-		all.Go(func() { found[i], errs[i] = db.foundInSome(ctx, part) })
+		all.Go(func() { found[i], unread[i], errs[i] = db.foundInSome(ctx, part) })
 	}
 	all.Wait()
-	return slices.Concat(found...), errors.Join(errs...)
+	return slices.Concat(found...), slices.Concat(unread...), errors.Join(errs...)
 }
 
 // ofProfile is a fragment with the profile that it belongs to.
@@ -133,16 +158,17 @@ const identifiersBetweenQuery = `SELECT i.fragment, i.n, i.key, k.name, i.sealed
 
 // foundInSome opens the identifiers of fragments that are in the order of their
 // numbers.
-func (db *DB) foundInSome(ctx context.Context, fs []ofProfile) (found []foundBy, err error) {
+func (db *DB) foundInSome(ctx context.Context, fs []ofProfile) (found []foundBy, unread []unreadIdentifier, err error) {
 	rows, err := db.reads.QueryContext(ctx, identifiersBetweenQuery, fs[0].id, fs[len(fs)-1].id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var at int64 // the fragment that key is of
 	var key seal.Key
+	var noKey error
 	err = eachRow(rows, func(scan func(...any) error) error {
 		var fragment, n, number int64
-		var name string
+		var name, value string
 		var sealed sql.RawBytes
 		if err := scan(&fragment, &n, &number, &name, &sealed); err != nil {
 			return err
@@ -154,21 +180,24 @@ func (db *DB) foundInSome(ctx context.Context, fs []ofProfile) (found []foundBy,
 			return nil
 		}
 		if at != fragment {
-			var err error
-			if key, err = db.keyring.Key(ctx, fs[0].key); err != nil {
-				return fmt.Errorf("reading the identifiers of fragment %d: %w", fragment, err)
-			}
+			key, noKey = db.keyring.Key(ctx, fs[0].key)
 			at = fragment
 		}
-		value, _, err := openIdentifier(key, sealed, identifierAD(n))
-		if err != nil {
-			db.log.Error("an identifier can't be read and leads nowhere", "fragment", fragment, "n", n)
-			return nil
+		err := noKey
+		if err == nil {
+			value, _, err = openIdentifier(key, sealed, identifierAD(n))
 		}
-		found = append(found, foundBy{lookedUp{number, fingerprint(db.secrets.lookup, fs[0].table, name, value)}, fs[0].profile})
+		switch {
+		case err == nil:
+			found = append(found, foundBy{lookedUp{number, fingerprint(db.secrets.lookup, fs[0].table, name, value)}, fs[0].profile})
+		case errors.Is(err, seal.ErrSealed), errors.Is(err, seal.ErrMaster): // the value or the key's row is damaged
+			unread = append(unread, unreadIdentifier{fs[0].profile, name})
+		default:
+			return fmt.Errorf("reading the identifiers of fragment %d: %w", fragment, err)
+		}
 		return nil
 	})
-	return found, err
+	return found, unread, err
 }
 
 func (db *DB) writeLookup(ctx context.Context, all []foundBy) error {

@@ -3,14 +3,11 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
@@ -35,6 +32,7 @@ type Restored struct {
 	Keys     int       // destroyed again
 	Unnamed  int       // keys destroyed because nothing names them
 	Lost     int       // sources whose key the keyring lacks, or has destroyed without an erasure
+	Unread   int       // identifiers that can't be read, and lead to nobody
 	Gone     int       // sources whose key is destroyed, by erasures that the lost witness would tell of
 }
 
@@ -63,14 +61,11 @@ const (
 func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err error) {
 	o.fill()
 	o.Serve = true
-	if err := makeDir(o.Dir); err != nil {
-		return did, err
-	}
-	lock, err := lockDir(filepath.Join(o.Dir, lockFile))
+	held, err := holdDir(o.Dir)
 	if err != nil {
 		return did, err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer func() { err = errors.Join(err, held.leave(err != nil)) }()
 	alone, err := seal.HoldMaster(o.MasterKey, true) // what a command writes meanwhile would be lost
 	if err != nil {
 		return did, err
@@ -85,9 +80,13 @@ func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err
 		return did, err
 	}
 	if err := p.putInPlace(o, staged); err != nil {
-		return p.Did, r.explain(o, err)
+		return p.Did, r.explain(o, staged, err)
 	}
-	return p.Did, errors.Join(p.unnamed.destroy(ctx, o), unstage(o))
+	if err := p.unnamed.destroy(ctx, o); err != nil {
+		o.Logger.Error("keys that nothing names are not destroyed", "error", err)
+		return p.Did, errors.Join(errUnnamed(o), unstage(o))
+	}
+	return p.Did, unstage(o)
 }
 
 // staged is where the restore prepares what it puts in place.
@@ -181,7 +180,7 @@ func (r Restore) prepare(ctx context.Context, o, staged Options) (p *placement, 
 		err = p.keep(staged)
 	}
 	if err != nil {
-		return nil, errors.Join(r.explain(o, err), unstage(o))
+		return nil, errors.Join(r.explain(o, staged, err), unstage(o))
 	}
 	return p, nil
 }
@@ -208,18 +207,6 @@ func (r Restore) make(ctx context.Context, o, staged Options) (*placement, error
 	db.restoring = &restoring{Restore: r, manifest: m, did: Restored{MadeAt: m.MadeAt}}
 	err = errors.Join(db.open(ctx), db.Close())
 	return &placement{Restore: r, SHA256: m.SHA256, Did: db.restoring.did, unnamed: db.restoring.rest}, err
-}
-
-// explain turns what stops a restore into a sentence that says what to do.
-func (r Restore) explain(o Options, err error) error {
-	var lite sqlite3.Error
-	if erasure.CodeOf(err) == "" && r.KeyringFrom != "" {
-		o.Keyring = r.KeyringFrom
-		if errors.As(err, &lite) && (lite.Code == sqlite3.ErrNotADB || lite.Code == sqlite3.ErrCorrupt) {
-			return erasure.Errorf(erasure.CodeInvalid, "The copy of the keyring %s is cut short or damaged; use another one.", r.KeyringFrom)
-		}
-	}
-	return openError(o, fmt.Errorf("restoring: %w", err))
 }
 
 // refuseBackup keeps a backup that somebody put in place from being served: who

@@ -45,6 +45,7 @@ func (c *restoreCommand) Run(ctx context.Context, p program) error {
 		{"Erasures whose rows the backup brought back, which the server deletes again", did.Reopened},
 		{"Sources deleted whose keys are lost", did.Lost},
 		{"Sources deleted whose keys had been destroyed, as of people erased since the backup", did.Gone},
+		{"Identifiers that can't be read and lead to nobody now; the lines above name whose they are: find them by another one or by the User ID, or use another backup", did.Unread},
 		{"Pending requests, which may be cancelled for another " + c.CancelWindow.String(), did.Pending},
 	} {
 		if some.n > 0 {
