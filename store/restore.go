@@ -43,7 +43,7 @@ type restoring struct {
 	did      Restored
 	history  history
 	keys     keysFound
-	rest     unnamedKeys
+	unnamed  unnamedKeys
 }
 
 // What a restore prepares stands beside what it becomes, and nothing else opens it.
@@ -82,9 +82,9 @@ func RestoreBackup(ctx context.Context, o Options, r Restore) (did Restored, err
 	if err := p.putInPlace(o, staged); err != nil {
 		return p.Did, r.explain(o, staged, err)
 	}
-	if err := p.unnamed.destroy(ctx, o); err != nil {
+	if err := p.Unnamed.destroy(ctx, o); err != nil {
 		o.Logger.Error("keys that nothing names are not destroyed", "error", err)
-		return p.Did, errors.Join(errUnnamed(o), unstage(o))
+		return p.Did, errUnnamed(o)
 	}
 	return p.Did, unstage(o)
 }
@@ -205,8 +205,10 @@ func (r Restore) make(ctx context.Context, o, staged Options) (*placement, error
 	}
 	db := newDB(staged)
 	db.restoring = &restoring{Restore: r, manifest: m, did: Restored{MadeAt: m.MadeAt}}
-	err = errors.Join(db.open(ctx), db.Close())
-	return &placement{Restore: r, SHA256: m.SHA256, Did: db.restoring.did, unnamed: db.restoring.rest}, err
+	if err := errors.Join(db.open(ctx), db.Close()); err != nil {
+		return nil, err
+	}
+	return &placement{Restore: r, SHA256: m.SHA256, Did: db.restoring.did, Unnamed: db.restoring.unnamed}, nil
 }
 
 // refuseBackup keeps a backup that somebody put in place from being served: who

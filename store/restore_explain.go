@@ -64,5 +64,5 @@ func sound(path string) bool {
 
 // errUnnamed is for when all is in place but for that.
 func errUnnamed(o Options) error {
-	return erasure.Errorf(erasure.CodeInvalid, "What was restored is in place in %s and whole, but the keys that nothing in it names could not be destroyed in %s; see that Efface can write there and start efface serve, whose daily sweep destroys them within two days, or run efface restore again without --from and --keyring-from.", o.Dir, o.Keyring)
+	return erasure.Errorf(erasure.CodeInvalid, "What was restored is in place in %s and whole, but the keys that nothing in it names could not be destroyed in %s; see that Efface can write there and run the same efface restore again, or start efface serve, whose daily sweep destroys them within two days.", o.Dir, o.Keyring)
 }

@@ -69,6 +69,9 @@ func (db *DB) restoreWitnessError(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return erasure.Errorf(erasure.CodeInvalid, "The witness in %s is missing or not whole; name its place with --witness or, where it is lost, add --without-witness: %s.", dir, sinceIsLost)
 	}
+	if Full(err) {
+		return erasure.Errorf(erasure.CodeInvalid, "The disk that holds %s, the store's witness, is full; make room on it and run the same efface restore again.", dir)
+	}
 	return db.witnessError(err)
 }
 

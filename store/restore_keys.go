@@ -187,35 +187,35 @@ func (db *DB) destroyErased(ctx context.Context) error {
 // unnamedKeys are those of what was stored after the backup. They are destroyed
 // once that is in place: until then a newer backup may be wanted.
 type unnamedKeys struct {
-	store [16]byte
-	refs  []seal.Ref
+	Store [16]byte
+	Refs  []seal.Ref
 }
 
 func (db *DB) findUnnamed(ctx context.Context) error {
 	r := db.restoring
-	r.rest.store = db.id
+	r.unnamed.Store = db.id
 	err := db.eachUnnamed(ctx, r.keys.highest, func(refs []seal.Ref) error {
-		r.rest.refs = append(r.rest.refs, refs...)
+		r.unnamed.Refs = append(r.unnamed.Refs, refs...)
 		return nil
 	})
-	r.did.Unnamed = len(r.rest.refs)
+	r.did.Unnamed = len(r.unnamed.Refs)
 	return err
 }
 
 func (u unnamedKeys) destroy(ctx context.Context, o Options) (err error) {
-	if len(u.refs) == 0 {
+	if len(u.Refs) == 0 {
 		return nil
 	}
 	master, err := seal.LoadMaster(o.MasterKey)
 	if err != nil {
 		return err
 	}
-	k, err := seal.OpenKeyring(o.Keyring, master, u.store)
+	k, err := seal.OpenKeyring(o.Keyring, master, u.Store)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
-	if err := k.Destroy(ctx, u.refs); err != nil {
+	if err := k.Destroy(ctx, u.Refs); err != nil {
 		return err
 	}
 	return truncateKeyring(ctx, k, func() { waitForReader(o.Logger) })

@@ -17,7 +17,7 @@ type placement struct {
 	Restore Restore
 	SHA256  string // of the backup's efface.db, in hex
 	Did     Restored
-	unnamed unnamedKeys // after a kill they are the sweep's
+	Unnamed unnamedKeys
 }
 
 const placementFile = "placement.json"
@@ -99,7 +99,7 @@ func (r Restore) checkWhole(o, staged Options) error {
 		for _, path := range m {
 			if inWAL(path) {
 				return erasure.Errorf(erasure.CodeInvalid,
-					"A part of %s stays in the file beside it that ends in -wal; make room on its disk, end what else uses it, and restore again.", path)
+					"A part of %s stays in the file beside it that ends in -wal; make room on its disk, end what else uses it, and run the same efface restore again.", path)
 			}
 		}
 	}

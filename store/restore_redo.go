@@ -22,21 +22,10 @@ func (db *DB) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if db.restoring.WithoutWitness { // it begins with the entry that says so
-		if err := db.write(ctx, (*tx).restored); err != nil {
-			return err
+	if !db.restoring.WithoutWitness {
+		if err := db.tellWitness(ctx); err != nil {
+			return db.restoreWitnessError(err)
 		}
-		err := db.newWitness()
-		if err == nil {
-			err = db.tellWitness(ctx)
-		}
-		if err != nil {
-			return db.witnessError(err)
-		}
-		return db.findUnnamed(ctx)
-	}
-	if err := db.tellWitness(ctx); err != nil {
-		return db.witnessError(err)
 	}
 	if err := db.write(ctx, (*tx).restored); err != nil {
 		return err
@@ -51,13 +40,6 @@ func (db *DB) tellWitness(ctx context.Context) error {
 		return err
 	}
 	return db.witness.Update(func(u *witness.Update) error { return db.bringUp(ctx, u, size) })
-}
-
-func (db *DB) newWitness() error {
-	if err := db.startWitness(db.options.Witness); err != nil {
-		return err
-	}
-	return db.openWitnessFiles(db.options.Witness)
 }
 
 // redo does again, in one commit, what happened since the backup.
@@ -302,7 +284,11 @@ func (t *tx) restored() error {
 	if r.WithoutWitness {
 		t.log(erasure.Entry{Kind: erasure.WitnessForgone, Actor: erasure.Terminal, Counts: &erasure.Counts{Keys: r.did.Gone}})
 	}
-	_, err := t.exec(`UPDATE store SET backup = 0, witness = 1`)
+	kept := witnessKept
+	if r.WithoutWitness { // whoever opens the store next begins one with it
+		kept = witnessNone
+	}
+	_, err := t.exec(`UPDATE store SET backup = 0, witness = $1`, kept)
 	return err
 }
 

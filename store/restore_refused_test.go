@@ -93,14 +93,23 @@ func TestKeysThatCannotBeDestroyedAfterARestoreAreTold(t *testing.T) {
 	o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: filepath.Join(d.dir, "witness"), Serve: true}
 	journal := filepath.Join(o.Dir, "keyring.db-journal") // SQLite opens no database beside such a directory
 	must(t, os.Mkdir(journal, 0o700))
-	_, err := store.RestoreBackup(t.Context(), o, store.Restore{From: older, KeyringFrom: keyring})
-	if erasure.CodeOf(err) == "" || !strings.Contains(err.Error(), "run efface restore again without --from and --keyring-from") {
+	r := store.Restore{From: older, KeyringFrom: keyring}
+	_, err := store.RestoreBackup(t.Context(), o, r)
+	if erasure.CodeOf(err) == "" || !strings.Contains(err.Error(), "run the same efface restore again") {
 		t.Errorf("the restore ends with %v", err)
 	}
 	must(t, os.Remove(journal))
-	did, err := store.RestoreBackup(t.Context(), o, store.Restore{})
-	if must(t, err); did.Unnamed == 0 {
-		t.Errorf("run again it tells of %+v", did)
+	alive := func() (n int) {
+		raw, err := sql.Open(seal.Driver, seal.DSN(filepath.Join(o.Dir, "keyring.db"), seal.DSNOptions{}))
+		must(t, err)
+		must(t, raw.QueryRow(`SELECT COUNT(*) FROM keys WHERE substr(k, 17) <> zeroblob(length(k) - 16)`).Scan(&n))
+		must(t, raw.Close())
+		return n
+	}
+	before := alive()
+	did, err := store.RestoreBackup(t.Context(), o, r)
+	if must(t, err); did.Unnamed == 0 || before-alive() != did.Unnamed {
+		t.Errorf("run again it tells of %+v, and of %d keys %d are left", did, before, alive())
 	}
 	db, err := store.Open(t.Context(), o)
 	must(t, err)
