@@ -164,13 +164,11 @@ func (db *DB) testifyOne(u *witness.Update, c testimony) error {
 	if err == nil {
 		err = u.Put(asked)
 	}
-	if err == nil {
-		err = u.End(c.ended)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = u.Suppress(c.suppressed)
-	}
-	return err
+	u.End(c.ended)
+	return u.Suppress(c.suppressed)
 }
 
 // ends is the end of the last line, where there is one.

@@ -13,12 +13,11 @@ import (
 
 // lines is a file of lines that grows at its end alone.
 type lines struct {
-	path   string
-	f      *os.File
-	size   int64 // up to the end of the last whole line
-	base   int64 // what of that stood there when the update began
-	synced int64 // how much of it is known to be durable
-	dirty  bool  // written since
+	path  string
+	f     *os.File
+	size  int64 // up to the end of the last whole line
+	base  int64 // what of that stood there when the update began
+	dirty bool  // written since
 }
 
 // refresh takes notice of what another program wrote since, and cuts off a half
@@ -239,7 +238,7 @@ func (l *lines) replace(d disk, fill func(write func(line []byte) error) error) 
 		return errors.Join(err, f.Close(), os.Remove(beside))
 	}
 	old, size := l.f, l.size
-	l.f, l.size, l.base, l.synced, l.dirty = f, anew.size, anew.size, anew.size, false
+	l.f, l.size, l.base, l.dirty = f, anew.size, anew.size, false
 	return errors.Join(syncDir(filepath.Dir(l.path)), overwrite(old, size), old.Close())
 }
 

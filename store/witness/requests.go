@@ -19,10 +19,14 @@ type requestLine struct {
 }
 
 // requests is the file of the open requests. A line is overwritten with spaces
-// when its request ends, and the file written anew once it is mostly blank.
+// when its request ends, and the file written anew once it is mostly blank: after
+// what the same update wrote is durable, for until then the line is all that tells
+// of the request.
 type requests struct {
 	lines
-	places map[erasure.RequestID]place
+	places  map[erasure.RequestID]place
+	removed []place // lines to be overwritten
+	shrink  bool    // to be written anew if it is mostly blank
 }
 
 // refresh is [lines.refresh], and learns where the lines stand.
@@ -47,7 +51,7 @@ func (r *requests) refresh(d disk) error {
 		before, twice := r.places[q.ID]
 		r.places[q.ID] = p
 		if twice { // a kill came between its two lines
-			return r.blank(d, before)
+			r.removed = append(r.removed, before)
 		}
 		return nil
 	})
@@ -95,39 +99,40 @@ func (r *requests) put(d disk, all []Request) error {
 		return err
 	}
 	for i, q := range all {
-		if err := r.replacing(d, q.ID); err != nil {
-			return err
-		}
+		r.end(q.ID)
 		r.places[q.ID] = at[i]
 	}
 	return nil
 }
 
-// replacing removes the earlier line of a request, once the new one is durable.
-func (r *requests) replacing(d disk, id erasure.RequestID) error {
-	if _, there := r.places[id]; !there {
-		return nil
+// end removes the line of a request, if there is one.
+func (r *requests) end(id erasure.RequestID) {
+	if p, ok := r.places[id]; ok {
+		r.removed = append(r.removed, p)
+		delete(r.places, id)
 	}
-	if r.synced < r.size {
-		if err := d.sync(r.f); err != nil {
-			return err
-		}
-		r.synced = r.size
-	}
-	return r.end(d, id)
 }
 
-// end removes the line of a request, if there is one.
-func (r *requests) end(d disk, id erasure.RequestID) error {
-	p, ok := r.places[id]
-	if !ok {
-		return nil
+// finish overwrites the lines that were removed. The next sync makes that durable:
+// a line that a crash leaves tells nothing that the log does not end.
+func (r *requests) finish(d disk) error {
+	for _, p := range r.removed {
+		if err := r.blank(d, p); err != nil {
+			return err
+		}
 	}
-	if err := r.blank(d, p); err != nil {
-		return err
+	r.removed = nil
+	if r.shrink {
+		r.shrink = false
+		return r.compact(d)
 	}
-	delete(r.places, id)
 	return nil
+}
+
+// takeBack is [lines.takeBack], and removes nothing.
+func (r *requests) takeBack() {
+	r.lines.takeBack()
+	r.removed, r.shrink = nil, false
 }
 
 // compactFrom is from what size on a file that is mostly blank is written anew.

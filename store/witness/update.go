@@ -42,11 +42,13 @@ func (w *Witness) Update(fn func(*Update) error) (err error) {
 			err = w.sync()
 		}
 	}
-	if err != nil {
-		for _, l := range w.files() {
-			l.takeBack()
-		}
+	if err == nil {
+		return w.requests.finish(w.disk)
 	}
+	for _, l := range []*lines{&w.log, &w.heads, &w.suppressions} {
+		l.takeBack()
+	}
+	w.requests.takeBack()
 	return err
 }
 
@@ -135,7 +137,7 @@ func (w *Witness) sync() error {
 		return err
 	}
 	for _, l := range w.files() {
-		l.synced, l.dirty = l.size, false
+		l.dirty = false
 	}
 	return nil
 }
@@ -172,17 +174,14 @@ func (u *Update) SetHead(size int64, signed string, line []byte) error {
 func (u *Update) Put(all []Request) error { return u.w.requests.put(u.w.disk, all) }
 
 // End removes the requests that have ended.
-func (u *Update) End(ids []erasure.RequestID) error {
+func (u *Update) End(ids []erasure.RequestID) {
 	for _, id := range ids {
-		if err := u.w.requests.end(u.w.disk, id); err != nil {
-			return err
-		}
+		u.w.requests.end(id)
 	}
-	return nil
 }
 
 // Compact writes the file of the requests anew where it is mostly blank.
-func (u *Update) Compact() error { return u.w.requests.compact(u.w.disk) }
+func (u *Update) Compact() { u.w.requests.shrink = true }
 
 // Suppress adds to the suppressions.
 func (u *Update) Suppress(all []Suppression) error {
