@@ -110,7 +110,7 @@ func (db *DB) tellUnread(ctx context.Context, unread []unreadIdentifier) error {
 		if err := db.reads.QueryRowContext(ctx, `SELECT efface_id FROM profiles WHERE id = $1`, u.profile).Scan(scan16(&id)); err != nil {
 			return err
 		}
-		db.restoring.did.Unread++
+		db.restoring.Did.Unread++
 		db.log.Error("an identifier can't be read and leads nowhere", "user_id", id.String(), "key", u.key)
 	}
 	return nil

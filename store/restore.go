@@ -36,14 +36,12 @@ type Restored struct {
 	Gone     int       // sources whose key is destroyed, by erasures that the lost witness would tell of
 }
 
-// restoring is a restore under way.
+// restoring is a restore that prepares what is to be put in place.
 type restoring struct {
-	Restore
+	*placement
 	manifest Manifest // zero where the database is kept
-	did      Restored
 	history  history
 	keys     keysFound
-	unnamed  unnamedKeys
 }
 
 // What a restore prepares stands beside what it becomes, and nothing else opens it.
@@ -204,11 +202,9 @@ func (r Restore) make(ctx context.Context, o, staged Options) (*placement, error
 		return nil, err
 	}
 	db := newDB(staged)
-	db.restoring = &restoring{Restore: r, manifest: m, did: Restored{MadeAt: m.MadeAt}}
-	if err := errors.Join(db.open(ctx), db.Close()); err != nil {
-		return nil, err
-	}
-	return &placement{Restore: r, SHA256: m.SHA256, Did: db.restoring.did, Unnamed: db.restoring.unnamed}, nil
+	p := &placement{Restore: r, SHA256: m.SHA256, Did: Restored{MadeAt: m.MadeAt}}
+	db.restoring = &restoring{placement: p, manifest: m}
+	return p, errors.Join(db.open(ctx), db.Close())
 }
 
 // refuseBackup keeps a backup that somebody put in place from being served: who

@@ -43,7 +43,7 @@ func (t *tx) redoErasure(id erasure.RequestID, dead []deadFragment) error {
 		r.FromLog = false // it will be completed anew, and known whole
 	}
 	if r.State == erasure.Completed {
-		t.db.restoring.did.Reopened++
+		t.db.restoring.Did.Reopened++
 		t.logMove(move{table: r.Table, destroyed: true, entry: erasure.Entry{Kind: erasure.RequestReopened, Request: &r.ID, Batch: r.Batch,
 			From: erasure.Completed, To: erasure.InProgress, Origin: r.Origin, Reference: r.Reference, Actor: erasure.System}})
 		r.State = erasure.InProgress
@@ -119,7 +119,7 @@ func (t *tx) listDestroyed() error {
 	r := t.db.restoring
 	for key, id := range r.history.erased {
 		since := r.history.requests[id]
-		row, there := r.keys.rows[key]
+		row, there := r.keys.erased[key]
 		if since == nil || !since.state.Open() || !there {
 			continue
 		}

@@ -184,7 +184,7 @@ func (db *DB) regrow(ctx context.Context, from int64) error {
 		if len(rows) == regrownInCommit {
 			failed = flush()
 		}
-		db.restoring.did.Entries++
+		db.restoring.Did.Entries++
 		return failed
 	})
 	if failed != nil || err != nil {

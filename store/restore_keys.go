@@ -18,8 +18,8 @@ type keysFound struct {
 	highest int64              // the last row, before anything was added
 	live    keyNames           // without those that were destroyed before
 	empty   keyNames           // destroyed in this keyring
-	again   []seal.Ref         // destroyed before, and alive in this keyring
-	rows    map[[16]byte]int64 // of all that were destroyed before, where they stand
+	revived []seal.Ref         // destroyed before, and alive in this keyring
+	erased  map[[16]byte]int64 // the rows of all that were destroyed before
 	dead    map[erasure.RequestID][]deadFragment
 	made    map[[16]byte]bool // since
 	lost    []ofProfile       // fragments whose key is not in the keyring, or destroyed there
@@ -50,7 +50,7 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 	if err := db.walkFragments(ctx, k); err != nil {
 		return err
 	}
-	db.restoring.did.Lost, db.restoring.did.Gone = len(k.lost), len(k.gone)
+	db.restoring.Did.Lost, db.restoring.Did.Gone = len(k.lost), len(k.gone)
 	if db.restoring.AcceptLoss {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (db *DB) addKeys(ctx context.Context, id erasure.RequestID, efface string, 
 }
 
 func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
-	k.rows = map[[16]byte]int64{}
+	k.erased = map[[16]byte]int64{}
 	for after := int64(0); ; {
 		refs, destroyed, err := db.keyring.Keys(ctx, after, sweepStep)
 		if err != nil || len(refs) == 0 {
@@ -135,13 +135,13 @@ func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
 		for i, ref := range refs {
 			_, erased := db.restoring.history.erased[ref.ID]
 			if erased {
-				k.rows[ref.ID] = ref.Row
+				k.erased[ref.ID] = ref.Row
 			}
 			switch {
 			case destroyed[i]:
 				k.empty = append(k.empty, binary.BigEndian.Uint64(ref.ID[:]))
 			case erased:
-				k.again = append(k.again, ref)
+				k.revived = append(k.revived, ref)
 			default:
 				k.live = append(k.live, binary.BigEndian.Uint64(ref.ID[:]))
 			}
@@ -175,12 +175,12 @@ func (db *DB) walkFragments(ctx context.Context, k *keysFound) error {
 // destroyErased destroys what was destroyed before, in the keyring that was put in
 // place.
 func (db *DB) destroyErased(ctx context.Context) error {
-	again := db.restoring.keys.again
-	slices.SortFunc(again, func(a, b seal.Ref) int { return cmp.Compare(a.Row, b.Row) })
-	if err := db.keyring.Destroy(ctx, again); err != nil {
+	revived := db.restoring.keys.revived
+	slices.SortFunc(revived, func(a, b seal.Ref) int { return cmp.Compare(a.Row, b.Row) })
+	if err := db.keyring.Destroy(ctx, revived); err != nil {
 		return fmt.Errorf("destroying keys again: %w", err)
 	}
-	db.restoring.did.Keys = len(again)
+	db.restoring.Did.Keys = len(revived)
 	return truncateKeyring(ctx, db.keyring, func() { waitForReader(db.log) })
 }
 
@@ -193,12 +193,12 @@ type unnamedKeys struct {
 
 func (db *DB) findUnnamed(ctx context.Context) error {
 	r := db.restoring
-	r.unnamed.Store = db.id
+	r.Unnamed.Store = db.id
 	err := db.eachUnnamed(ctx, r.keys.highest, func(refs []seal.Ref) error {
-		r.unnamed.Refs = append(r.unnamed.Refs, refs...)
+		r.Unnamed.Refs = append(r.Unnamed.Refs, refs...)
 		return nil
 	})
-	r.did.Unnamed = len(r.unnamed.Refs)
+	r.Did.Unnamed = len(r.Unnamed.Refs)
 	return err
 }
 

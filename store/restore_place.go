@@ -14,7 +14,7 @@ import (
 // is to move it there. It is written down, so that the same restore goes on after
 // a kill, and nothing starts from one half of it.
 type placement struct {
-	Restore Restore
+	Restore
 	SHA256  string // of the backup's efface.db, in hex
 	Did     Restored
 	Unnamed unnamedKeys

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,10 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/efface/efface/store/erasure"
-	"github.com/efface/efface/store/seal"
 )
 
 // redoRequests gives every request that the log tells of since the backup, and
@@ -66,52 +64,53 @@ func (t *tx) redoRequest(id erasure.RequestID) error {
 	if err != nil && !isNew {
 		return err
 	}
-	since, asked, isAsked := h.requests[id], askedFor{}, false
+	since := h.requests[id]
 	if since == nil {
 		since = &sinceBackup{}
 	}
-	if since.state == "" {
-		since.state = r.State
-	}
-	if asked, isAsked = h.asked[id]; !isAsked && isNew && since.made == nil {
+	asked, isAsked := h.asked[id]
+	if isNew && !isAsked && since.made == nil {
 		return nil // its entry's content has gone
 	}
 	if isNew {
-		t.db.restoring.did.Requests++
+		t.db.restoring.Did.Requests++
 		r.Request = t.madeSince(id, since, asked)
 	}
 	since.whole = !isNew && !r.FromLog && !since.changed
-	if !since.state.Open() {
-		t.db.restoring.did.Ended++
-	}
 	t.bringTo(&r, since)
 	r.FromLog = r.FromLog || (!isAsked || asked.FromLog) && (isNew || since.changed || r.State == erasure.Completed && !since.finished.IsZero())
-	if r.State.Open() && isAsked {
-		if err := t.askAgain(&r, asked, since.lost); err != nil {
-			return err
-		}
-	}
-	if r.State.Open() && r.KeysDestroyedAt.IsZero() {
-		if err := t.rekey(&r, asked); err != nil {
-			return err
-		}
-	}
-	if r.State == erasure.Completed || r.State.Open() && !r.KeysDestroyedAt.IsZero() {
-		r.key, r.asked, r.reason = nil, nil, nil
-	}
-	if r.State == erasure.Completed {
-		r.profile = sql.NullInt64{}
-	}
-	if err := t.putRequest(r); err != nil {
+	if err := t.redoSealed(&r, since, asked, isAsked); err != nil {
 		return err
 	}
-	if r.State == erasure.InProgress || r.State == erasure.Failed {
-		return nil
+	if err := t.putRequest(r); err != nil || r.State == erasure.InProgress || r.State == erasure.Failed {
+		return err
 	}
 	for _, query := range []string{`DELETE FROM erasure_keys WHERE request = $1`, `DELETE FROM erasure_checks WHERE request = $1`, `DELETE FROM check_hits WHERE request = $1`} {
 		if _, err := t.exec(query, id[:]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// redoSealed gives a request in its state whom it is for and what is sealed of it.
+func (t *tx) redoSealed(r *request, since *sinceBackup, asked askedFor, isAsked bool) error {
+	if !r.State.Open() {
+		t.db.restoring.Did.Ended++
+	}
+	if r.State.Open() && isAsked {
+		if err := t.askAgain(r, asked, since.lost); err != nil {
+			return err
+		}
+	}
+	if r.State.Open() && r.KeysDestroyedAt.IsZero() {
+		return t.rekey(r, asked)
+	}
+	if r.State != erasure.Cancelled {
+		r.key, r.asked, r.reason = nil, nil, nil
+	}
+	if r.State == erasure.Completed {
+		r.profile = sql.NullInt64{}
 	}
 	return nil
 }
@@ -140,6 +139,7 @@ func (t *tx) madeSince(id erasure.RequestID, since *sinceBackup, asked askedFor)
 
 // bringTo gives a request what the log tells of it since the backup.
 func (t *tx) bringTo(r *request, since *sinceBackup) {
+	since.state = cmp.Or(since.state, r.State)
 	r.State = since.state
 	r.Suppress = r.Suppress || t.db.restoring.history.wanted[r.ID]
 	for _, at := range []struct {
@@ -163,75 +163,8 @@ func (t *tx) bringTo(r *request, since *sinceBackup) {
 	}
 }
 
-// askAgain gives an open request what the witness keeps of it.
-func (t *tx) askAgain(r *request, a askedFor, lost []uuid.UUID) error {
-	if a.FromLog && !r.FromLog { // the backup knows more
-		a.EffaceID, a.Suppress, a.CancelBefore = r.EffaceID, r.Suppress, millisOf(r.CancelBefore)
-	}
-	r.Suppress, r.CancelBefore = a.Suppress, timeOf(a.CancelBefore)
-	if id, ok := erasure.ParseRequestID(a.Joined); ok {
-		r.Joined = &id
-	}
-	return t.aim(r, a, lost)
-}
-
-// rekey seals what was asked for under a new key where the request's own is not
-// in the keyring.
-func (t *tx) rekey(r *request, a askedFor) error {
-	if r.key != nil && t.db.restoring.keys.holds(r.key.ID) {
-		return nil
-	}
-	k, err := t.newKey()
-	if err != nil {
-		return err
-	}
-	t.db.restoring.keys.made[k.Ref.ID] = true
-	r.key, r.asked, r.reason = &k.Ref, nil, nil
-	if a.Key != "" {
-		r.asked = k.Seal(joinAsked(identifier{key: a.Key, value: a.Value}), askedAD())
-	}
-	if a.Reason != "" {
-		r.reason = k.Seal([]byte(a.Reason), seal.AD{Table: "requests", Column: "reason"})
-	}
-	return nil
-}
-
-// aim finds the profile that a request is for, or was for when a restore lost
-// it. Where that came after the backup it waits for the identifier asked for, so
-// that nobody else is taken for them.
-func (t *tx) aim(r *request, a askedFor, lost []uuid.UUID) error {
-	r.profile, r.waiting = sql.NullInt64{}, nil
-	if a.EffaceID != nil {
-		lost = append([]uuid.UUID{*a.EffaceID}, lost...)
-	}
-	for _, id := range lost {
-		p, err := t.profileOfID(id)
-		if err == nil {
-			r.profile, r.EffaceID = sql.NullInt64{Int64: p.id, Valid: true}, &p.efface
-			return nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-	}
-	if r.EffaceID = a.EffaceID; r.EffaceID != nil {
-		t.log(erasure.Entry{Kind: erasure.ProfileLost, Request: &r.ID, Batch: r.Batch, Origin: r.Origin, Reference: r.Reference,
-			Actor: erasure.System, Profiles: []uuid.UUID{*a.EffaceID}})
-	}
-	if r.State != erasure.Pending || r.Joined != nil || a.Key == "" || a.Key == effaceIDKey {
-		return nil
-	}
-	mac := fingerprint(t.db.secrets.waiting, a.Table, a.Key, a.Value)
-	var other bool // asked for with the same identifier: one of them waits for it
-	err := t.row(`SELECT EXISTS (SELECT 1 FROM requests WHERE waiting = $1 AND profile IS NULL AND state = 'pending' AND id <> $2)`,
-		mac[:], r.ID[:]).Scan(&other)
-	if err == nil && !other {
-		r.waiting = mac[:]
-	}
-	return err
-}
-
 const putRequestQuery = `INSERT INTO requests (id, batch, table_, profile, efface_id, waiting, joined, state, origin, actor_kind, actor_id,
+
 		reference, suppress, requested_at, cancel_before, due, started_at, keys_destroyed_at, finished_at, finished, checked_at,
 		identifiers, records, key_row, key_id, asked, reason, from_log)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
@@ -254,5 +187,35 @@ func (t *tx) putRequest(r request) error {
 		string(r.State), string(r.Origin), string(r.Actor.Kind), r.Actor.ID[:], r.Reference, r.Suppress, r.RequestedAt.UnixMilli(),
 		millisOf(r.CancelBefore), r.due, millisOf(r.StartedAt), millisOf(r.KeysDestroyedAt), millisOf(r.FinishedAt), finished,
 		millisOf(r.CheckedAt), r.Identifiers, r.Records, keyRow, keyID, r.asked, r.reason, r.FromLog)
+	return err
+}
+
+// recount counts the requests anew, of all and of batches.
+func (t *tx) recount() error {
+	for _, query := range []string{
+		`INSERT INTO batches (id, origin, actor_kind, actor_id, reference, requested_at, requested, matched)
+			SELECT batch, MIN(origin), MIN(actor_kind), MIN(actor_id), MIN(reference), MIN(requested_at), COUNT(*), COUNT(*) FROM requests
+			WHERE batch IS NOT NULL GROUP BY batch ON CONFLICT DO NOTHING`,
+		`DELETE FROM request_counts`,
+		`INSERT INTO request_counts (table_, state, destroyed, requests)
+			SELECT table_, state, keys_destroyed_at > 0, COUNT(*) FROM requests GROUP BY 1, 2, 3`,
+		`DELETE FROM batch_counts`,
+		`INSERT INTO batch_counts (batch, state, requests, finished_at)
+			SELECT batch, state, COUNT(*), MAX(finished_at) FROM requests WHERE batch IS NOT NULL GROUP BY 1, 2`,
+	} {
+		if _, err := t.exec(query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewWindows lets every pending request be cancelled for a full window again:
+// while nothing was served, nobody could.
+func (t *tx) renewWindows() error {
+	window := t.db.options.CancelWindow
+	n, err := t.exec(`UPDATE requests SET due = $1, cancel_before = $2, renewed_at = $3 WHERE state = 'pending'`,
+		t.hb.Store+window.Milliseconds(), t.now.Add(window).UnixMilli(), t.now.UnixMilli())
+	t.db.restoring.Did.Pending = int(n)
 	return err
 }

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"encoding/hex"
+
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/witness"
+)
+
+// redoSuppressions keeps those of the witness and no other, unless the database
+// that is kept is newer.
+func (t *tx) redoSuppressions() error {
+	if t.db.restoring.WithoutWitness || t.db.restoring.history.behind {
+		return nil
+	}
+	shared := map[string]int64{} // which the witness does not keep
+	err := t.each(func(scan func(...any) error) error {
+		var mac []byte
+		var at int64
+		err := scan(&mac, &at)
+		shared[hex.EncodeToString(mac)] = at
+		return err
+	}, `SELECT mac, shared_at FROM suppressions WHERE shared_at > 0`)
+	if err == nil {
+		_, err = t.exec(`DELETE FROM suppressions`)
+	}
+	for _, s := range t.db.restoring.history.suppress {
+		if err == nil && !s.Lifted {
+			err = t.suppressAgain(s, shared[s.MAC])
+		}
+	}
+	return err
+}
+
+func (t *tx) suppressAgain(s witness.Suppression, sharedAt int64) error {
+	mac, ok := erasure.ParseFingerprint(s.MAC)
+	id, known := erasure.ParseRequestID(s.Request)
+	if !ok || !known {
+		return erasure.Errorf(erasure.CodeInvalid, "A line of suppressions.jsonl in the witness %s is damaged; put a good copy of the witness there or, where there is none, move it aside and add --without-witness: %s.",
+			t.db.options.Witness, sinceIsLost)
+	}
+	number, err := t.keyNumber(erasure.Table(s.Table), s.Key)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO suppressions (mac, table_, key, request, created_at, expires, shared_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		mac[:], s.Table, number, id[:], s.CreatedAt, s.Expires, sharedAt)
+	return err
+}
