@@ -106,3 +106,43 @@ func TestAReceiptSaysUntilWhenARenewedWindowWas(t *testing.T) {
 		})
 	}
 }
+
+// What an older backup does not know of a request, a newer one that is restored
+// after it does.
+func TestANewerBackupKnowsAgainWhatAnOlderOneDidNot(t *testing.T) {
+	for name, completed := range map[string]bool{"in progress": false, "completed again": true} {
+		t.Run(name, func(t *testing.T) {
+			d := openOnDisk(t)
+			tellPerson(t, d.DB, "u1", 4)
+			older, _, _ := d.backup(t)
+			id := storetest.Requested(t, d.DB, "user_id", "u1").ID
+			newer, keyring, _ := d.backup(t)
+			d.clock.Advance(store.DefaultCancelWindow)
+			storetest.EraseAll(t, d.DB)
+			before, _, err := d.Receipt(t.Context(), id)
+			must(t, err)
+			for _, backup := range []string{older, newer} {
+				o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: filepath.Join(d.dir, "witness"), Serve: true}
+				must(t, second(store.RestoreBackup(t.Context(), o, store.Restore{From: backup, KeyringFrom: keyring})))
+				db, err := store.Open(t.Context(), o)
+				must(t, err)
+				if backup == newer || completed {
+					storetest.EraseAll(t, db)
+				}
+				r, err := db.Request(t.Context(), id)
+				if must(t, err); r.FromLog != (backup == older) {
+					t.Errorf("by the newer backup %v, the request is known from the log alone: %v", backup == newer, r.FromLog)
+				}
+				if backup == newer {
+					now, _, err := db.Receipt(t.Context(), id)
+					must(t, err)
+					if now.Request.CompletedAt = before.Request.CompletedAt; now.Request != before.Request {
+						t.Errorf("the receipt says %+v\nand said %+v", now.Request, before.Request)
+					}
+				}
+				must(t, db.Close())
+				storetest.CheckLog(t, o.Dir)
+			}
+		})
+	}
+}
