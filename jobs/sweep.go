@@ -63,8 +63,8 @@ func (s *Sweeper) look(ctx context.Context) time.Duration {
 	case ctx.Err() != nil:
 	case err != nil:
 		s.log.Error("the sweep is not done and is tried again", "error", err)
-	case swept.Busy:
-		return busyWait
+	case swept.Busy: // a reader of the keyring, which keeps nobody from the other file
+		return min(busyWait, s.scrub(ctx))
 	}
 	return s.scrub(ctx)
 }

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/seal"
 	"github.com/efface/efface/store/storetest"
 )
 
@@ -50,6 +53,37 @@ func TestTheSweeperScrubsOnceADay(t *testing.T) {
 	}
 }
 
+// Who reads the keyring keeps the sweep waiting, and not the scrub of the other
+// file.
+func TestAReaderOfTheKeyringKeepsNoScrubWaiting(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	clock := storetest.NewClock()
+	db := storetest.Open(t, storetest.InDir(dir), storetest.WithClock(clock))
+	storetest.Identify(t, db, "shop", "user_id", "u1")
+	r := storetest.Requested(t, db, "user_id", "u1")
+	if _, err := db.Cancel(t.Context(), r.ID, erasure.System, erasure.Console); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(31 * 24 * time.Hour) // its reason goes
+	keyring, err := sql.Open(seal.Driver, seal.DSN(filepath.Join(dir, "keyring.db"), seal.DSNOptions{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keyring.Close()
+	reader, err := keyring.Query(`SELECT * FROM keys`)
+	if err != nil || !reader.Next() {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	wait := NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler)).look(t.Context())
+	if due, err := db.SweepDue(t.Context()); err != nil || !due || wait != busyWait {
+		t.Fatalf("the sweep did not wait for the reader: due %t, %v, looking again in %s", due, err, wait)
+	}
+	if due, err := db.ScrubDue(t.Context()); err != nil || due {
+		t.Errorf("a scrub is due: %t, %v", due, err)
+	}
+}
+
 func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 	db := storetest.Open(t)
 	token, _, err := db.CreateKey(t.Context(), erasure.System, store.NewKey{Name: "k", Scopes: []erasure.Scope{erasure.ScopeProfilesRead}})
@@ -73,6 +107,9 @@ func TestWhenItStopsTheSweeperNotesTheUseOfKeys(t *testing.T) {
 func TestTheSweeperComparesTheWitnessBetweenSweeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first := storetest.Open(t, storetest.InDir(dir))
+	if err := first.LogExport(t.Context(), erasure.Terminal); err != nil {
+		t.Fatal(err)
+	}
 	s := NewSweeper(first, store.SweepOptions{}, slog.New(slog.DiscardHandler))
 	if _, err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
@@ -80,13 +117,17 @@ func TestTheSweeperComparesTheWitnessBetweenSweeps(t *testing.T) {
 	db := storetest.Open(t, storetest.InDir(dir))
 	s = NewSweeper(db, store.SweepOptions{}, slog.New(slog.DiscardHandler))
 	log := filepath.Join(dir, "witness", "log.jsonl")
-	if err := os.Rename(log, log+".away"); err != nil {
+	good, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, bytes.Replace(good, []byte(`"actor"`), []byte(`"other"`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Sweep(t.Context()); err == nil || db.Status().Witness.Misfit == "" {
-		t.Errorf("a witness without its log is passed over: %v", err)
+		t.Errorf("a witness with another entry is passed over: %v", err)
 	}
-	if err := os.Rename(log+".away", log); err != nil {
+	if err := os.WriteFile(log, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Sweep(t.Context()); err != nil || db.Status().Witness.Misfit != "" {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,10 +44,21 @@ const (
 // that it can't be searched: [RestoreBackup] finds them anew. Then the
 // keyring is copied to keyringTo, unless that is "": it must be at least as new
 // as what names its keys.
+//
+// The log has an entry of it before anything is copied. What fails leaves nothing
+// in either place.
 func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo string) (m Manifest, err error) {
+	if err := db.checkBackupPlaces(dir, keyringTo); err != nil {
+		return m, err
+	}
 	if err := newDir(dir); err != nil {
 		return m, err
 	}
+	defer func() {
+		if err != nil { // a part of a backup is none
+			err = errors.Join(err, emptyDir(dir))
+		}
+	}()
 	err = db.write(ctx, func(t *tx) error {
 		t.log(erasure.Entry{Kind: erasure.BackupMade, Actor: actor})
 		return nil
@@ -83,6 +95,40 @@ func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo st
 		_, err := t.exec(`UPDATE store SET backed_up = $1`, t.now.UnixMilli())
 		return err
 	})
+}
+
+// checkBackupPlaces refuses places where a copy would be lost with the store, or
+// where what is kept apart would lie together.
+func (db *DB) checkBackupPlaces(dir, keyringTo string) error {
+	if _, err := os.Stat(filepath.Dir(filepath.Clean(dir))); errors.Is(err, fs.ErrNotExist) {
+		return erasure.Errorf(erasure.CodeInvalid, "There is no directory %s to make the backup in; see whether its disk is mounted, or make it.", filepath.Dir(filepath.Clean(dir)))
+	}
+	for _, to := range []string{dir, keyringTo} {
+		for _, own := range []string{db.options.Dir, db.options.Witness} {
+			if to != "" && inside(to, own) {
+				return erasure.Errorf(erasure.CodeInvalid, "Copy to another place than %s, best on another disk: what is in %s is lost with it.", to, own)
+			}
+		}
+	}
+	if keyringTo == "" {
+		return nil
+	}
+	if inside(keyringTo, dir) {
+		return erasure.Errorf(erasure.CodeInvalid, "Copy the keyring to another place than the database: %s is to be deleted within days, and %s to be kept.", keyringTo, dir)
+	}
+	if _, err := os.Lstat(keyringTo); err == nil {
+		return erasure.Errorf(erasure.CodeConflict, "There is a file %s already; a copy of the keyring is never written over one.", keyringTo)
+	}
+	return nil
+}
+
+// emptyDir deletes the files in a directory.
+func emptyDir(dir string) error {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
+	}
+	return err
 }
 
 func newDir(dir string) error {
@@ -126,7 +172,7 @@ func copyDatabase(ctx context.Context, from, path string, m *Manifest) (err erro
 		return err
 	}
 	if err := copyTables(ctx, conn); err != nil {
-		return errors.Join(err, execAll(ctx, conn, []string{`ROLLBACK`}))
+		return err
 	}
 	err = conn.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM log_hashes), (SELECT MAX(n) FROM schema_version)`).Scan(&m.Entries, &m.Schema)
 	if err != nil {

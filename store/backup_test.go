@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,15 +140,49 @@ func TestABackupIsWrittenOverNothing(t *testing.T) {
 	d := openOnDisk(t)
 	dir, keyring, _ := d.backup(t)
 	for what, to := range map[string][2]string{
-		"a backup":           {dir, ""},
-		"a keyring's copy":   {filepath.Join(t.TempDir(), "new"), keyring},
-		"the store's own":    {d.dir, ""},
-		"the keyring itself": {filepath.Join(t.TempDir(), "new"), filepath.Join(d.dir, "keyring.db")},
+		"a backup":         {dir, ""},
+		"a keyring's copy": {filepath.Join(t.TempDir(), "new"), keyring},
 	} {
 		if _, err := d.Backup(t.Context(), erasure.Terminal, to[0], to[1]); erasure.CodeOf(err) != erasure.CodeConflict {
 			t.Errorf("%s is written over: %v", what, err)
 		}
 	}
+}
+
+// A copy is refused where it would be lost with the store, where the keyring would
+// lie with what it opens, and where a disk is not mounted. Nothing is made then.
+func TestABackupIsKeptApart(t *testing.T) {
+	d := openOnDisk(t)
+	to := t.TempDir()
+	link := filepath.Join(to, "link")
+	must(t, os.Symlink(d.dir, link))
+	for what, c := range map[string]struct{ dir, keyring, says string }{
+		"the store's own":         {d.dir, "", "another place than"},
+		"in the store's own":      {filepath.Join(d.dir, "backup"), "", "another place than"},
+		"in it by a link":         {filepath.Join(link, "backup"), "", "another place than"},
+		"in the witness":          {filepath.Join(d.dir, "witness", "backup"), "", "another place than"},
+		"the keyring itself":      {filepath.Join(to, "new"), filepath.Join(d.dir, "keyring.db"), "another place than"},
+		"the keyring in the copy": {filepath.Join(to, "new"), filepath.Join(to, "new", "keyring.db"), "to be deleted within days"},
+		"no disk":                 {filepath.Join(to, "none", "new"), "", "whether its disk is mounted"},
+	} {
+		if _, err := d.Backup(t.Context(), erasure.Terminal, c.dir, c.keyring); erasure.CodeOf(err) != erasure.CodeInvalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: the backup ends with %v", what, err)
+		}
+	}
+	if files, err := os.ReadDir(to); err != nil || len(files) != 1 {
+		t.Errorf("there are %v, %v", files, err)
+	}
+}
+
+// A backup that fails leaves no part of one, so that the same command may be given
+// again.
+func TestABackupThatFailsLeavesNothing(t *testing.T) {
+	d := openOnDisk(t)
+	to := filepath.Join(t.TempDir(), "backup")
+	if _, err := d.Backup(t.Context(), erasure.Terminal, to, filepath.Join(t.TempDir(), "none", "keyring.db")); err == nil {
+		t.Fatal("a keyring is copied to no directory")
+	}
+	must(t, second(d.Backup(t.Context(), erasure.Terminal, to, "")))
 }
 
 // What a claim sets aside to check an erasure by stays out of backups as well.

@@ -30,6 +30,28 @@ func makeDir(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
+// inside reports whether a path is a directory or in it, by whatever name.
+func inside(path, dir string) bool {
+	below, err := filepath.Rel(realPath(dir), realPath(path))
+	return err == nil && filepath.IsLocal(below)
+}
+
+// realPath resolves the links in what is there of a path.
+func realPath(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	for there, rest := path, ""; ; there, rest = filepath.Dir(there), filepath.Join(filepath.Base(there), rest) {
+		if real, err := filepath.EvalSymlinks(there); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if there == filepath.Dir(there) {
+			return path
+		}
+	}
+}
+
 // lockDir takes the lock that the one server of a directory holds for as long
 // as it runs. The system gives it up when the process ends, however it ends.
 func lockDir(path string) (*os.File, error) {

@@ -41,7 +41,7 @@ func whatText(e erasure.Activity) string {
 	case erasure.LogsExported:
 		return "Exported the Deletion Logs"
 	case erasure.BackupMade:
-		return "Made a backup"
+		return "Began a backup"
 	case erasure.StoreRestored:
 		return "Put a backup in place"
 	case erasure.ProfileLost:
