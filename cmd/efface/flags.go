@@ -112,20 +112,24 @@ func variable(flag string) string {
 }
 
 // variables gives a flag that is not on the command line its variable's value.
-// An empty one counts as not set.
+// An empty one counts as not set. A consent has none: it is given each time.
 func variables(env func(string) (string, bool)) kong.ResolverFunc {
 	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value, set := env(variable(flag.Name)); set && value != "" && flag.Name != "help" {
+		if value, set := env(variable(flag.Name)); set && value != "" && hasVariable(flag.Name) {
 			return value, nil
 		}
 		return nil, nil
 	}
 }
 
+func hasVariable(flag string) bool {
+	return flag != "help" && flag != "accept-loss" && flag != "without-witness"
+}
+
 // withVariable is a flag's help with its default and its variable.
 func withVariable(value *kong.Value) string {
 	switch {
-	case value.Flag == nil || value.Name == "help":
+	case value.Flag == nil || !hasVariable(value.Name):
 		return value.Help
 	case value.HasDefault:
 		return fmt.Sprintf("%s (default %s, $%s)", value.Help, value.Default, variable(value.Name))

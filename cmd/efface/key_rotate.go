@@ -44,7 +44,8 @@ func (c *rotateMaster) Run(ctx context.Context, p program) error {
 			return nil
 		}
 		fmt.Fprintf(p.stderr, `The master key is changed. Copy the new one, %s, to where you keep the old one's copy: nothing opens this store without it.
-Copies of the keyring from before open with the old master key alone. Destroy its copies once the last of these is gone.
+Make a backup with its keyring now: a copy of the keyring from before can't be restored with the witness any more.
+Destroy all copies of the old master key once the last of those copies is gone.
 `, db.Options().MasterKey)
 		return nil
 	})

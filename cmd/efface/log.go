@@ -41,7 +41,7 @@ func (c *logExport) Run(ctx context.Context, p program) error {
 		}
 		f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
-			return erasure.Errorf(erasure.CodeConflict, "There is a file %s already; give another name.", c.File)
+			return erasure.Errorf(erasure.CodeConflict, "%s is there already; give another name.", c.File)
 		}
 		if err != nil {
 			return erasure.Errorf(erasure.CodeInvalid, "The file %s can't be written; check that its directory exists and may be written to.", c.File)

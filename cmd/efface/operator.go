@@ -128,9 +128,9 @@ func (c *listOperators) Run(ctx context.Context, p program) error {
 			return err
 		}
 		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "E-MAIL\tROLE\tCREATED\tLAST SIGN-IN\tSTATE")
+		fmt.Fprintln(w, "E-MAIL\tROLE\tCREATED\tLAST SIGN-IN\tSTATE\tID")
 		for _, o := range all {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.Email, o.Role, day(o.CreatedAt), day(o.LastSignIn), accountState(o))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", o.Email, o.Role, day(o.CreatedAt), day(o.LastSignIn), accountState(o), o.ID)
 		}
 		return w.Flush()
 	})

@@ -116,7 +116,7 @@ func (s *scanner) end(files int) error {
 	s.progress.clear()
 	switch {
 	case s.found > 0:
-		fmt.Fprintf(s.stderr, "efface: Found in %s places, of %s files.\n", thousands(s.found), thousands(files))
+		fmt.Fprintf(s.stderr, "efface: Places where it is found: %s. Files read: %s.\n", thousands(s.found), thousands(files))
 		return errSaid
 	case s.skipped > 0:
 		fmt.Fprintf(s.stderr, "efface: Nothing is found in what could be read.\n")

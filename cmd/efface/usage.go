@@ -28,7 +28,7 @@ var mistakes = []struct {
 	{regexp.MustCompile(`^(\S+): expected a valid \d+ bit u?int `), `Give $1 as a whole number.`},
 	{regexp.MustCompile(`^(\S+): expected a float `), `Give $1 as a number.`},
 	{regexp.MustCompile(`^(\S+): expected "<key>=<value>" `), `Give $1 as COLUMN=KEY.`},
-	{regexp.MustCompile(`^(\S+): bool value must be `), `Give $1 without a value.`},
+	{regexp.MustCompile(`^(\S+): bool value must be `), `Give $1 without a value, or as $1=false.`},
 	{regexp.MustCompile(`^(\S+): give (.+)$`), `Give $1 $2.`}, // the values of flags.go
 }
 

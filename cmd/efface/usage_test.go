@@ -29,7 +29,8 @@ func TestAMistypedCommandLineIsToldInASentence(t *testing.T) {
 		"import --key CRM people.csv":            "Give --key as COLUMN=KEY.",
 		"key create":                             "Give --name=N, --scope=S,... as well.",
 		"operator create --email e --role king":  "Give --role as one of admin, operator, auditor.",
-		"operator create --password-stdin=green": "Give --password-stdin without a value.",
+		"verify receipt r.json --key abc":        "Give --key as efface log key printed it.",
+		"operator create --password-stdin=green": "Give --password-stdin without a value, or as --password-stdin=false.",
 	} {
 		e := efface(t, "", strings.Fields(line)...)
 		if said, _, _ := strings.Cut(e.stderr, "\n"); e.code != exitUsage || said != "efface: "+want || e.stdout != "" {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
-	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -41,8 +41,10 @@ type verifierKey struct{ note.Verifier }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (k *verifierKey) UnmarshalText(text []byte) (err error) {
-	k.Verifier, err = evidence.ParseVerifier(string(text))
-	return err
+	if k.Verifier, err = evidence.ParseVerifier(string(text)); err != nil {
+		return errors.New("give as efface log key printed it")
+	}
+	return nil
 }
 
 // Run implements the command.
@@ -77,10 +79,13 @@ func verifyEach(p program, files []string, verify func([]byte) (says string, err
 		file, err := readEvidence(name)
 		if err == nil {
 			says, err = verify(file)
+			if err != nil {
+				err = fmt.Errorf("does not hold: %w", err)
+			}
 		}
 		if err != nil {
 			failed = errSaid
-			fmt.Fprintf(p.stdout, "%s: does not hold: %v\n", name, err)
+			fmt.Fprintf(p.stdout, "%s: %v\n", name, err)
 			continue
 		}
 		fmt.Fprintf(p.stdout, "%s: holds: %s\n", name, says)
@@ -94,14 +99,19 @@ func readEvidence(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxEvidence))
+	b, err := io.ReadAll(io.LimitReader(f, maxEvidence+1))
+	if err == nil && len(b) > maxEvidence {
+		err = fmt.Errorf("can't be read: it has more than %d MB", maxEvidence>>20)
+	}
+	return b, err
 }
 
 // Run implements the command.
 func (c *verifyLog) Run(p program) error {
 	f, err := openEvidence(c.File)
 	if err != nil {
-		return err
+		fmt.Fprintf(p.stdout, "%s: %v\n", c.File, err)
+		return errSaid
 	}
 	defer f.Close()
 	s, err := evidence.VerifyLog(f, c.Key)
@@ -109,14 +119,18 @@ func (c *verifyLog) Run(p program) error {
 		fmt.Fprintf(p.stdout, "%s: does not hold: %v\n", c.File, err)
 		return errSaid
 	}
-	fmt.Fprintf(p.stdout, "%s: holds: %d entries, of %d only the hash is left\n", c.File, s.Size, s.Dropped)
+	what := fmt.Sprintf("%d entries", s.Size)
+	if s.Dropped > 0 {
+		what += fmt.Sprintf(", of %d only the hash is left", s.Dropped)
+	}
+	fmt.Fprintf(p.stdout, "%s: holds: %s\n", c.File, what)
 	return nil
 }
 
 func openEvidence(name string) (*os.File, error) {
 	f, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, erasure.Errorf(erasure.CodeInvalid, "There is no file %s.", name)
+	if err, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("can't be read: %w", err.Err)
 	}
 	return f, err
 }

@@ -62,7 +62,7 @@ func (s Signer) String() string { return "log key (hidden)" }
 func ParseVerifier(key string) (note.Verifier, error) {
 	v, err := note.NewVerifier(strings.TrimSpace(key))
 	if err != nil || !strings.HasPrefix(v.Name(), "efface/") {
-		return nil, errors.New("give --key as efface log key printed it")
+		return nil, errors.New("it is not a public key as efface log key prints it")
 	}
 	return v, nil
 }
