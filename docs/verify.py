@@ -3,7 +3,7 @@
 
     python3 verify.py receipt|entry|log FILE... --key VKEY
 
-Needs Python 3.8 and openssl 1.1.1, or newer, and nothing of Efface. Exit code 0: every file holds.
+Needs Python 3.8 and openssl 3.0, or newer, and nothing of Efface. Exit code 0: every file holds.
 """
 import base64, hashlib, json, os, re, subprocess, sys, tempfile
 
@@ -39,6 +39,31 @@ def canonical(raw, members=None):
     return value
 
 
+def signed(public, message, signature):
+    """Asks openssl whether a signature is that of an Ed25519 key. Where it can't be asked, the program ends."""
+    try:
+        with tempfile.TemporaryDirectory() as tmp:
+            args = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin"]
+            der = bytes.fromhex("302a300506032b6570032100") + public
+            for flag, content in (("-inkey", der), ("-in", message), ("-sigfile", signature)):
+                path = os.path.join(tmp, flag)
+                with open(path, "wb") as f:
+                    f.write(content)
+                args += [flag, path]
+            return subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError as e:
+        sys.exit("Nothing was checked: openssl 3.0 or newer is needed, and can't be run (%s)." % e)
+
+
+def need_openssl():
+    """Has openssl verify a known signature, RFC 8032 7.1 TEST 2: an older one lacks -rawin and would refuse every file."""
+    public = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+                              "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+    if not signed(public, b"\x72", signature):
+        sys.exit("Nothing was checked: openssl 3.0 or newer is needed, and the one here can't verify a known signature.")
+
+
 class Key:
     """A verifier key: NAME+HASH+BASE64, the last being a byte 1 and an Ed25519 public key."""
     def __init__(self, text):
@@ -49,20 +74,12 @@ class Key:
         raw = unbase64(encoded, 33)
         self.hash = hashlib.sha256(self.name.encode() + b"\n" + raw).digest()[:4]
         check(raw[0] == 1 and self.hash.hex() == hash_ and self.name.startswith("efface/"), "give --key as efface log key printed it")
-        self.der = bytes.fromhex("302a300506032b6570032100") + raw[1:]
+        self.public = raw[1:]
 
     def verify(self, message, signature, what):
         raw = unbase64(signature, 68)
         check(raw[:4] == self.hash, what + " is not signed by the key " + self.name)
-        with tempfile.TemporaryDirectory() as tmp:
-            args = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin"]
-            for flag, content in (("-inkey", self.der), ("-in", message), ("-sigfile", raw[4:])):
-                path = os.path.join(tmp, flag)
-                with open(path, "wb") as f:
-                    f.write(content)
-                args += [flag, path]
-            done = subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        check(done.returncode == 0, what + " is not signed by the key " + self.name)
+        check(signed(self.public, message, raw[4:]), what + " is not signed by the key " + self.name)
 
 
 def checkpoint(note, key):
@@ -171,8 +188,8 @@ def log(path, key):
         else:
             raise Refused("the file ends without a checkpoint")
         check(not f.read(1), "lines follow the checkpoint")
-    signed, root = checkpoint(canonical(line, {"checkpoint"})["checkpoint"], key)
-    check(signed == size, "the checkpoint signs %d entries, and the file has %d" % (signed, size))
+    covered, root = checkpoint(canonical(line, {"checkpoint"})["checkpoint"], key)
+    check(covered == size, "the checkpoint signs %d entries, and the file has %d" % (covered, size))
     h = roots.pop() if roots else hashlib.sha256(b"").digest()
     while roots:
         h = node(roots.pop(), h)
@@ -184,16 +201,23 @@ KINDS = {"receipt": receipt, "entry": placed, "log": log}
 
 
 def main(args):
+    if "--help" in args:
+        print(__doc__)
+        return 0
     if len(args) < 4 or args[0] not in KINDS or args[-2] != "--key":
         sys.exit(__doc__)
     failed = False
     key = Key(args[-1])
+    need_openssl()
     for path in args[1:-2]:
         try:
             print("%s: holds: %s" % (path, KINDS[args[0]](path, key)))
-        except (Refused, OSError, KeyError, TypeError, AttributeError) as e:
+        except OSError as e:
             failed = True
-            print("%s: does not hold: %s" % (path, e if isinstance(e, (Refused, OSError)) else "a member is missing or of another kind"))
+            print("%s: can't be read: %s" % (path, e.strerror))
+        except (Refused, KeyError, TypeError, AttributeError) as e:
+            failed = True
+            print("%s: does not hold: %s" % (path, e if isinstance(e, Refused) else "a member is missing or of another kind"))
     return 1 if failed else 0
 
 
