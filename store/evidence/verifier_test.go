@@ -15,7 +15,11 @@ func verifyPy(t *testing.T, path string, args ...string) (said string, code int)
 	t.Helper()
 	python, err := exec.CommandContext(t.Context(), "python3", "-c", "import sys; print(sys.executable)").Output()
 	must(t, err)
-	c := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), append([]string{"-I", "../../docs/verify.py"}, args...)...)
+	c := exec.CommandContext(t.Context(), strings.TrimSpace(string(python)), append([]string{"-I", "-"}, args...)...)
+	script, err := os.Open("../../docs/verify.py")
+	must(t, err)
+	defer script.Close()
+	c.Stdin = script
 	c.Env = []string{"PATH=" + path}
 	out, err := c.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
