@@ -5,7 +5,7 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 TEMPL        = go run github.com/a-h/templ/cmd/templ@$(shell go list -m -f '{{.Version}}' github.com/a-h/templ)
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 AIR         := go run github.com/air-verse/air@v1.67.4
-GO_DIRS      = $(wildcard cmd handlers jobs static store views *.go)
+GO_DIRS      = $(wildcard cmd docs handlers jobs static store views *.go)
 
 DATA   ?= demo
 LISTEN ?= 127.0.0.1:8080

@@ -25,7 +25,7 @@ func TestAuditorsFindTheLogsExportAndItsKey(t *testing.T) {
 		}
 	}
 	a := st.signedIn(erasure.Staff).get("/logs")
-	if a.find("a[href='/logs/export'], #log-key").Length() != 0 || !strings.Contains(a.find("main").Text(), "to keep beside the CSV") {
+	if a.find("a[href='/logs/export'], #log-key").Length() != 0 || !strings.Contains(a.find("main").Text(), "compare the CSV with it") {
 		t.Error("staff are offered the export, or not told what the checkpoint is for")
 	}
 	b := st.signedIn(erasure.Auditor)

@@ -55,7 +55,10 @@ func TestTheLogIsFiltered(t *testing.T) {
 	b.get("/logs?q="+one.EffaceID.String()).lists(one).holds("q", one.EffaceID.String())
 	b.get("/logs?q=+" + url.QueryEscape(strings.ToUpper(two.ID.String())+"\u200b")).lists(two)
 	b.get("/logs?q=T-1").lists(three, one)
-	if a := b.get("/logs?q=T-2").lists(); !strings.Contains(a.body, "No request fits this filter") {
+	if a := b.get("/logs?state=failed").lists(); !strings.Contains(a.body, "Choose less narrowly") || strings.Contains(a.body, "found exactly as they are") {
+		t.Error("where none was typed it speaks of IDs and references")
+	}
+	if a := b.get("/logs?q=T-2").lists(); !strings.Contains(a.body, "found exactly as they are") || !strings.Contains(a.body, "No request fits this filter") {
 		t.Errorf("an empty list says nothing\n%s", a.body)
 	}
 	b.get("/logs?from=2026-03-01T09:01:00Z").lists(three, two)

@@ -114,6 +114,9 @@ func (s *Server) table() []route {
 		{"POST", "/suppressions/lift/confirm", staff, formBody, false, s.lift},
 		{"GET", "/activity", auditing, noBody, false, s.showActivity},
 
+		{"GET", "/verify.py", signedIn, noBody, false, s.downloadVerifier},
+		{"GET", "/evidence.md", signedIn, noBody, false, s.showEvidence},
+
 		{"GET", "/status", signedIn, noBody, false, s.showStatus},
 		{"GET", "/developers", signedIn, noBody, false, s.showDevelopers},
 

@@ -38,6 +38,8 @@ var permitted = map[string][]erasure.Role{
 	"/suppressions/":    {erasure.Admin, erasure.Staff},
 	"/activity":         {erasure.Admin, erasure.Auditor},
 	"/status":           {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/verify.py":        {erasure.Admin, erasure.Staff, erasure.Auditor},
+	"/evidence.md":      {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/developers":       {erasure.Admin, erasure.Staff, erasure.Auditor},
 	"/settings":         {erasure.Admin},
 	"/api/openapi.json": nil,

@@ -18,6 +18,14 @@ func (f LogsFilter) Query() url.Values {
 
 func (f LogsFilter) isSet() bool { return f != LogsFilter{} }
 
+// noneText says what to do where nothing fits the filter.
+func (f LogsFilter) noneText() string {
+	if f.Q == "" {
+		return "Choose less narrowly, or clear the filter."
+	}
+	return "IDs and references are found exactly as they are: check them, or clear the filter."
+}
+
 func (f LogsFilter) path(path, cursor string) string {
 	q := f.Query()
 	if cursor != "" {
