@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 
 	"github.com/efface/efface/views"
 )
@@ -18,7 +21,8 @@ func (s *Server) showStatus(w http.ResponseWriter, r *http.Request) error {
 		visitOf(r).failure = err
 		page.Unreachable = unreachable(err)
 	}
-	var err error
+	_, err := os.Stat(o.Witness)
+	page.WitnessGone = errors.Is(err, fs.ErrNotExist)
 	if page.Gauges, err = s.db.Gauges(r.Context()); err != nil {
 		return err
 	}

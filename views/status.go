@@ -16,6 +16,7 @@ type StatusPage struct {
 	Program     string       // and its version
 	Uptime      time.Duration
 	TestPersons bool // one is made up and erased each day
+	WitnessGone bool // its directory does not exist
 }
 
 // condition is how one thing stands.
@@ -46,7 +47,7 @@ const (
 
 func (s StatusPage) lines(p Page) []statusLine {
 	lines := []statusLine{s.database(), s.keyring(), s.erasures(), s.readers(), s.clock(), s.checks(), s.testPersons(p), s.witness()}
-	if s.Gauges.Witness.Beside {
+	if s.Gauges.Witness.Beside && !s.WitnessGone {
 		lines = append(lines, witnessPlace())
 	}
 	lines = append(lines, s.checkpoint(), s.scrub(), s.sweep(), s.backup())
@@ -59,16 +60,22 @@ func (s StatusPage) lines(p Page) []statusLine {
 // summary says in a sentence whether somebody should do something.
 func summary(lines []statusLine) (text string, well bool) {
 	var names []string
+	notes := 0
 	for _, l := range lines {
-		if l.condition >= look {
+		switch {
+		case l.condition >= look:
 			names = append(names, l.what)
+		case l.condition == note:
+			notes++
 		}
 	}
-	switch len(names) {
-	case 0:
-		return "Everything is in order.", true
-	case 1:
+	switch {
+	case len(names) == 1:
 		return "One thing needs somebody: " + names[0] + ".", false
+	case len(names) == 0 && notes == 0:
+		return "Everything is in order.", true
+	case len(names) == 0:
+		return "Nothing is wrong; " + count(notes, "thing") + " to know.", true
 	}
 	return fmt.Sprintf("%d things need somebody: %s.", len(names), strings.Join(names, ", ")), false
 }
@@ -168,6 +175,9 @@ func (s StatusPage) witness() statusLine {
 	w := s.Gauges.Witness
 	l := statusLine{what: "Witness", since: w.Compared}
 	switch {
+	case s.Unreachable == erasure.WitnessPart && s.WitnessGone:
+		l.condition, l.state, l.since = wrong, "Is not there; nothing is taken until it is", time.Time{}
+		l.advice = "Its directory " + w.Dir + " does not exist: is its disk mounted? Once it is back, Efface goes on by itself."
 	case s.Unreachable == erasure.WitnessPart:
 		l.condition, l.state, l.since = wrong, "Can't be written to; nothing is taken until it can", time.Time{}
 		l.advice = "Make room on its disk, or give Efface the right to write in " + w.Dir + "; it goes on by itself."
@@ -240,11 +250,16 @@ func disk(d erasure.Disk) statusLine {
 	return l
 }
 
-// size writes bytes in words: "12 gigabytes", "340 megabytes".
+// size writes bytes in words: "12 gigabytes", "340 megabytes", "16 kilobytes".
 func size(bytes uint64) string {
-	const giga, mega = 1_000_000_000, 1_000_000
-	if bytes >= giga {
+	const giga, mega, kilo = 1_000_000_000, 1_000_000, 1_000
+	switch {
+	case bytes >= giga:
 		return count(int(bytes/giga), "gigabyte")
+	case bytes >= mega:
+		return count(int(bytes/mega), "megabyte")
+	case bytes >= kilo:
+		return count(int(bytes/kilo), "kilobyte")
 	}
-	return count(int(bytes/mega), "megabyte")
+	return count(int(bytes), "byte")
 }

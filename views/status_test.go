@@ -82,8 +82,37 @@ func wellStatus(at time.Time) StatusPage {
 	}
 }
 
+func TestTheSummaryCountsWhatIsToKnow(t *testing.T) {
+	line := func(c condition) statusLine { return statusLine{what: "Backup", condition: c} }
+	for want, lines := range map[string][]statusLine{
+		"Everything is in order.":             {line(fine)},
+		"Nothing is wrong; 1 thing to know.":  {line(fine), line(note)},
+		"Nothing is wrong; 2 things to know.": {line(note), line(fine), line(note)},
+		"One thing needs somebody: Backup.":   {line(note), line(look)},
+	} {
+		if text, _ := summary(lines); text != want {
+			t.Errorf("the summary is %q, not %q", text, want)
+		}
+	}
+}
+
+func TestAWitnessThatIsNotThereIsNotOnTheDataDisk(t *testing.T) {
+	s := wellStatus(time.Now())
+	s.Unreachable, s.Gauges.Witness.Beside, s.WitnessGone = erasure.WitnessPart, true, true
+	for _, l := range s.lines(Page{}) {
+		switch l.what {
+		case "Witness":
+			if !strings.Contains(l.advice, "/witness does not exist: is its disk mounted?") {
+				t.Errorf("it advises %q", l.advice)
+			}
+		case "Place of the witness":
+			t.Error("it claims a place for it")
+		}
+	}
+}
+
 func TestSizesAreWrittenInWords(t *testing.T) {
-	for bytes, want := range map[uint64]string{0: "0 megabytes", 1_900_000: "1 megabyte", 999_999_999: "999 megabytes", 1_024_000_000_000: "1,024 gigabytes"} {
+	for bytes, want := range map[uint64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 65_536: "65 kilobytes", 1_900_000: "1 megabyte", 999_999_999: "999 megabytes", 1_024_000_000_000: "1,024 gigabytes"} {
 		if got := size(bytes); got != want {
 			t.Errorf("%d bytes are written %q, not %q", bytes, got, want)
 		}
