@@ -51,7 +51,7 @@ func (s *Server) uploadList(w http.ResponseWriter, r *http.Request) error {
 	form, id, ignored, err := s.receiveList(r, body)
 	if err == nil {
 		s.config.WakeBulk()
-		return s.done(w, r, bulkPath(id), shown{notice: ignoredNotice(ignored)})
+		return s.done(w, r, bulkPath(id), shown{notice: ignoredNotice(ignored), note: true})
 	}
 	if body.brokeOff() {
 		return errUpload

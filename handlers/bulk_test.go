@@ -135,12 +135,15 @@ func TestAListGoesFromTheUploadToItsRequests(t *testing.T) {
 	if wokenBulk.Load() != 1 || len(st.requests()) != 1 {
 		t.Error("the upload woke nobody, or requested something")
 	}
-	b.get(path).notice("These columns of the file were ignored: name.").says(http.StatusOK, "0 of 7 lines")
+	a := b.get(path).notice("These columns of the file were ignored: name.").says(http.StatusOK, "0 of 7 lines")
+	if a.find(".alert-success").Length() != 0 || a.find(".alert-info[role=status]").Length() != 1 {
+		t.Error("ignored columns are told as a success")
+	}
 	list := st.bulkOf(path)
 	if err := st.db.CheckBulk(t.Context(), list.ID); err != nil {
 		t.Fatal(err)
 	}
-	a := b.get(path).want(http.StatusOK)
+	a = b.get(path).want(http.StatusOK)
 	var rows []string
 	for _, row := range a.find("table").First().Find("tbody tr").EachIter() {
 		rows = append(rows, strings.TrimSpace(row.Find("td").First().Text())+" "+strings.TrimSpace(row.Find(".num").Text()))

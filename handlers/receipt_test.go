@@ -9,6 +9,17 @@ import (
 	"github.com/efface/efface/store/evidence"
 )
 
+func TestACancelledRequestIsPromisedNoReceipt(t *testing.T) {
+	st := newSite(t)
+	r := st.requested(st.person("email", "ann@example.com"))
+	if _, err := st.db.Cancel(t.Context(), r.ID, erasure.System, erasure.API); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/receipt", "/receipt.json"} {
+		st.signedIn(erasure.Auditor).get(requestPath(r.ID)+path).says(http.StatusConflict, "This request was cancelled")
+	}
+}
+
 // A receipt is to be had once there is something to prove, by everybody who
 // signs in and by scripts, in the same bytes.
 func TestAReceiptIsThereOnceAnErasureIsCompleted(t *testing.T) {

@@ -86,7 +86,7 @@ func TestThePageOfARequestTurnsWithItsState(t *testing.T) {
 	if next, _ := poll(a); next != "" {
 		t.Error("a completed request is polled for ever")
 	}
-	for part, want := range map[string]string{"standing": "CompletedErased and checked, traces being cleared", "cancel": "", "asked": "Erased with the person",
+	for part, want := range map[string]string{"standing": "CompletedErased and checked, traces being cleared within a day", "cancel": "", "asked": "Erased with the person",
 		"reason": "Erased with the person, if one was given", "said": "The request is now: Completed."} {
 		if text := strings.TrimSpace(a.find(`[hx-swap-oob="innerHTML:#` + part + `"]`).Text()); text != want {
 			t.Errorf("#%s says %q", part, text)

@@ -122,7 +122,7 @@ func actor(r *http.Request) erasure.Actor {
 
 // page returns what the page that answers r is told of its visitor.
 func (s *Server) page(r *http.Request) views.Page {
-	p := views.Page{Location: s.config.Location, BaseURL: s.config.BaseURL, Status: s.db.Status()}
+	p := views.Page{Location: s.config.Location, BaseURL: s.config.BaseURL, Status: s.db.Status(), KeyringCopies: s.db.Options().KeepKeyringCopies}
 	if v := visitOf(r); v.session != nil {
 		p.Operator = v.session.Operator
 	}

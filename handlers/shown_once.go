@@ -15,6 +15,7 @@ import (
 // secret that nothing can show again.
 type shown struct {
 	notice    string
+	note      bool // the notice is only to know
 	confirmed bool // a deletion was just requested
 	key       *views.MadeKey
 	link      *views.OneTimeLink
@@ -82,6 +83,6 @@ func (s *Server) shownPage(r *http.Request) (views.Page, shown) {
 		return p, shown{} // a form that is shown again is not the page that another led to
 	}
 	it := s.shown.take(session(r).ID, r.URL.Path)
-	p.Notice = it.notice
+	p.Notice, p.Note = it.notice, it.note
 	return p, it
 }

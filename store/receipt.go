@@ -18,13 +18,14 @@ const destroyedBy = "The AES-256-GCM data keys were overwritten with zeros, then
 
 var (
 	errNoReceipt   = erasure.Errorf(erasure.CodeConflict, "There is a receipt once the erasure is completed.")
+	errCancelled   = erasure.Errorf(erasure.CodeConflict, "This request was cancelled: nothing was erased, so there will be no receipt of it.")
 	errReceiptLost = erasure.Errorf(erasure.CodeNotFound, "This request was made or carried out after the backup that was restored, so that the deletion log alone tells of it and no receipt can be made; one that was downloaded before stays valid, and so does the log entry of its completion with its proof.")
 	errReceiptGone = erasure.Errorf(erasure.CodeNotFound, "The log entry of this erasure has gone after its retention, so that no receipt can be made any more.")
 )
 
 // Receipt makes the receipt of a completed request: a file that
 // [evidence.VerifyReceipt] verifies. Its errors are [ErrNoRequest],
-// [erasure.CodeConflict] before the completion, and [erasure.CodeNotFound] where
+// [erasure.CodeConflict] before the completion and after a cancel, and [erasure.CodeNotFound] where
 // the log alone tells of the request since a restore, or once the content of its
 // entry there has gone.
 func (db *DB) Receipt(ctx context.Context, id erasure.RequestID) (out evidence.Receipt, file []byte, err error) {
@@ -34,6 +35,9 @@ func (db *DB) Receipt(ctx context.Context, id erasure.RequestID) (out evidence.R
 	}
 	if r.FromLog {
 		return out, nil, errReceiptLost
+	}
+	if r.State == erasure.Cancelled {
+		return out, nil, errCancelled
 	}
 	if r.State != erasure.Completed {
 		return out, nil, errNoReceipt

@@ -392,7 +392,7 @@ func bulkSuppress(f BulkForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "). Of what comes with somebody else's, the identifiers that were a deleted profile's are left out and the rest is kept.</p><p>To recognise them, Efface keeps a code made from each identifier that belonged to one profile alone. Nobody can read the identifier back from it.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "). Of what comes with somebody else's, the identifiers that were a deleted profile's are left out and the rest is kept.</p><p>To recognise them, Efface keeps a code made from each identifier that belonged to one profile alone. It can't be read back; whoever has this server's keys could only test a guess.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -21,9 +21,11 @@ func count(n int, noun string) string {
 	return number(n) + " " + noun + "s"
 }
 
-// backupsRead is said wherever destroyed keys are promised: of a backup Efface
-// knows nothing.
-const backupsRead = "All keys stand in one file, the keyring. With one of the copies of the keyring in backups the data can still be read, for the days that whoever runs this server keeps those."
+// copiesHold is said wherever destroyed keys are promised: copies of the
+// keyring in backups hold them until those are deleted.
+func (p Page) copiesHold() string {
+	return "Until " + termText(p.KeyringCopies) + " later, copies in backups may still hold it."
+}
 
 // stampText is a time to the second with its zone, as every page shows it.
 func (p Page) stampText(t time.Time) string {

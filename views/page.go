@@ -15,7 +15,10 @@ type Page struct {
 	Location *time.Location   // of every time shown
 	BaseURL  string           // scheme and host, for lines to copy into a terminal
 	Notice   string           // one sentence on what was just done, after a redirect
+	Note     bool             // the notice is only to know: nothing succeeded
 	Status   erasure.Status   // of which every page tells what is wrong
+
+	KeyringCopies time.Duration // for how long backups of the keyring are kept
 }
 
 // signedIn reports whether the page has a navigation to show.

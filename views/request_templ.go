@@ -1294,7 +1294,7 @@ func erased(r erasure.Request) string {
 		text += " and checked"
 	}
 	if r.ClearedAt.IsZero() {
-		text += ", traces being cleared"
+		text += ", traces being cleared within a day"
 	}
 	return text
 }
@@ -1412,9 +1412,9 @@ func progress(p Page, r erasure.Request) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var52 string
-				templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.JoinStringErrs(backupsRead)
+				templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.JoinStringErrs(p.copiesHold())
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `request.templ`, Line: 360, Col: 41}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `request.templ`, Line: 360, Col: 44}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var52))
 				if templ_7745c5c3_Err != nil {

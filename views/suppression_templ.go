@@ -65,7 +65,7 @@ func Suppressions(p Page, s SuppressionsPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " <div class=\"card\"><div class=\"card-body\"><p>Whoever asks for a deletion may choose that the data is not collected again. Efface then keeps a code made from each identifier that led to the erased profile alone, and drops what comes with it. Nobody can read the identifier back from it, so only one that you have can be checked.</p><dl class=\"facts\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " <div class=\"card\"><div class=\"card-body\"><p>Whoever asks for a deletion may choose that the data is not collected again. Efface then keeps a code made from each identifier that led to the erased profile alone, and drops what comes with it. It can't be read back; whoever has this server's keys could only test a guess. So only an identifier that you have can be checked.</p><dl class=\"facts\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

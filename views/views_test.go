@@ -16,7 +16,7 @@ import (
 var made = time.Date(2026, 3, 5, 14, 22, 7, 0, time.UTC)
 
 func page(r erasure.Role) views.Page {
-	return views.Page{Operator: erasure.Operator{ID: uuid.New(), Email: "dana@example.com", Role: r}, Location: time.UTC, BaseURL: "http://127.0.0.1:8080"}
+	return views.Page{Operator: erasure.Operator{ID: uuid.New(), Email: "dana@example.com", Role: r}, Location: time.UTC, BaseURL: "http://127.0.0.1:8080", KeyringCopies: 7 * 24 * time.Hour}
 }
 
 func pendingRequest() erasure.Request {
@@ -170,7 +170,7 @@ func TestARequestThatIsOverSaysWhatIsGone(t *testing.T) {
 
 func TestDestroyedKeysArePromisedWithWhatBackupsStillRead(t *testing.T) {
 	for _, name := range []string{"profile_delete", "request", "group_delete", "group_request"} {
-		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "copies of the keyring in backups") != 1 {
+		if text := render(t, every()[name]).Find("main").Text(); strings.Count(text, "Until 7 days later, copies in backups may still hold it.") != 1 {
 			t.Errorf("%s says %q", name, text)
 		}
 	}
