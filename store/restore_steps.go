@@ -77,6 +77,7 @@ func (t *tx) restored() error {
 	if r.WithoutWitness { // whoever opens the store next begins one with it
 		kept = witnessNone
 	}
-	_, err := t.exec(`UPDATE store SET backup = 0, witness = $1`, kept)
+	madeAt := max(0, r.Did.MadeAt.UnixMilli()) // the zero time is before 1970
+	_, err := t.exec(`UPDATE store SET backup = 0, witness = $1, backed_up = max(backed_up, $2)`, kept, madeAt)
 	return err
 }

@@ -65,6 +65,9 @@ func TestWhatHappenedSinceABackupIsDoneAgain(t *testing.T) {
 		t.Errorf("the request is %+v", r)
 	}
 	storetest.CheckLog(t, after.dir)
+	if g, err := after.Gauges(t.Context()); err != nil || g.BackedUp.UnixMilli() != did.MadeAt.UnixMilli() {
+		t.Errorf("the last backup is of %s, and was made at %s, %v", g.BackedUp, did.MadeAt, err)
+	}
 
 	storetest.Identify(t, after.DB, "web", "email", "later@example.com") // the request waits for them
 	after.clock.Advance(store.DefaultCancelWindow)

@@ -52,6 +52,7 @@ func (c *restoreCommand) Run(ctx context.Context, p program) error {
 			say("%s: %s.", some.what, thousands(some.n))
 		}
 	}
-	say("Sessions have ended, so everybody signs in again. Start efface serve.")
+	say("Sessions and one-time links have ended: everybody signs in again, and who has no password needs a new link (efface operator reset-password).")
+	say("Start efface serve.")
 	return nil
 }
