@@ -137,21 +137,21 @@ func (db *DB) bringUp(ctx context.Context, u *witness.Update, size int64) error 
 	return db.equalSuppressions(ctx, u)
 }
 
-// sum is the same for the same suppressions in another order.
-type sum struct {
+// digest is the same for the same suppressions in another order.
+type digest struct {
 	n   int
 	sum uint64
 }
 
-func (s *sum) add(one witness.Suppression) {
+func (d *digest) add(one witness.Suppression) {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%+v", one)
-	s.n, s.sum = s.n+1, s.sum+h.Sum64()
+	d.n, d.sum = d.n+1, d.sum+h.Sum64()
 }
 
 // equalSuppressions makes the witness keep the store's suppressions and no other.
 func (db *DB) equalSuppressions(ctx context.Context, u *witness.Update) error {
-	var kept, here sum
+	var kept, here digest
 	err := db.witness.Suppressions(func(s witness.Suppression) error { kept.add(s); return nil })
 	if err == nil {
 		err = db.eachSuppression(ctx, func(s witness.Suppression) error { here.add(s); return nil })
@@ -159,12 +159,8 @@ func (db *DB) equalSuppressions(ctx context.Context, u *witness.Update) error {
 	if err != nil || kept == here {
 		return err
 	}
-	return db.replaceSuppressions(u)
-}
-
-func (db *DB) replaceSuppressions(u *witness.Update) error {
 	return u.ReplaceSuppressions(func(write func(witness.Suppression) error) error {
-		return db.eachSuppression(context.Background(), write)
+		return db.eachSuppression(ctx, write)
 	})
 }
 

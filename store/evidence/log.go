@@ -56,7 +56,7 @@ func VerifyLog(file io.Reader, v note.Verifier) (s LogSummary, err error) {
 	for {
 		line, err := readLine(lines)
 		if err != nil {
-			return s, fmt.Errorf("after entry %d: %w", tree.size-1, err)
+			return s, fmt.Errorf("after %d entries: %w", tree.size, err)
 		}
 		if bytes.HasPrefix(line, []byte(`{"checkpoint":`)) {
 			return s.end(line, lines, &tree, v)
@@ -82,10 +82,14 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			line = append(line, more...)
 		}
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF) && len(line) > 0:
+		return nil, errors.New("the line is cut off")
+	case errors.Is(err, io.EOF):
 		return nil, errors.New("the file ends without a checkpoint")
-	}
-	if err != nil {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return nil, fmt.Errorf("the line has more than %d MB", maxLine>>20)
+	case err != nil:
 		return nil, err
 	}
 	return line[:len(line)-1], nil

@@ -119,17 +119,20 @@ func (r Receipt) agrees(e entry) error {
 	if e.Counts != nil {
 		counts.Identifiers, counts.Records = e.Counts.Identifiers, e.Counts.Records
 	}
-	for what, same := range map[string]bool{
-		"kind":         e.Kind == erasure.RequestCompleted && e.To == string(erasure.Completed),
-		"id":           e.Request == r.Request.ID,
-		"batch":        e.Batch == r.Request.Batch,
-		"origin":       e.Origin == r.Request.Origin,
-		"reference":    e.Reference == r.Request.Reference,
-		"completed_at": e.Time == r.Request.CompletedAt,
-		"counts":       counts == r.Counts,
+	for _, of := range []struct {
+		what string
+		same bool
+	}{
+		{"kind", e.Kind == erasure.RequestCompleted && e.To == string(erasure.Completed)},
+		{"id", e.Request == r.Request.ID},
+		{"batch", e.Batch == r.Request.Batch},
+		{"origin", e.Origin == r.Request.Origin},
+		{"reference", e.Reference == r.Request.Reference},
+		{"completed_at", e.Time == r.Request.CompletedAt},
+		{"counts", counts == r.Counts},
 	} {
-		if !same {
-			return errors.New("the receipt and its log entry do not agree in " + what)
+		if !of.same {
+			return errors.New("the receipt and its log entry do not agree in " + of.what)
 		}
 	}
 	return nil
