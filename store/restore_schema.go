@@ -104,9 +104,10 @@ func migratedSchema(ctx context.Context, files []string) (schema map[string]stri
 }
 
 // readSchema reads what makes each part of a schema, white space apart, by its kind
-// and name.
+// and name. Which tables hold SQLite's statistics depends on how it was built.
 func readSchema(ctx context.Context, conn *sql.Conn) (schema map[string]string, err error) {
-	rows, err := conn.QueryContext(ctx, `SELECT type, name, tbl_name, COALESCE(sql, '') FROM sqlite_schema`)
+	rows, err := conn.QueryContext(ctx, `SELECT type, name, tbl_name, COALESCE(sql, '') FROM sqlite_schema
+		WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))`)
 	if err != nil {
 		return nil, err
 	}
