@@ -82,12 +82,13 @@ func (t *tx) addRequestCounts(places []place, by map[place]int) error {
 	return err
 }
 
-// addBatchCounts takes a commit's time for that at which its requests ended.
+// addBatchCounts takes a commit's time for that at which its requests ended. Those
+// that are open again, after a restore, have not ended at it.
 func (t *tx) addBatchCounts(places []batchPlace, by map[batchPlace]int) error {
 	var args []any
 	for _, p := range places {
 		finished := int64(0)
-		if !p.state.Open() {
+		if !p.state.Open() && by[p] > 0 {
 			finished = t.now.UnixMilli()
 		}
 		args = append(args, p.batch[:], string(p.state), by[p], finished)

@@ -210,6 +210,14 @@ func (t *tx) recount() error {
 	return nil
 }
 
+// redateBatches takes from batches the time when requests ended that are open
+// again; how many stand where, the moves tell.
+func (t *tx) redateBatches() error {
+	_, err := t.exec(`UPDATE batch_counts SET finished_at = COALESCE((SELECT MAX(r.finished_at) FROM requests r
+		WHERE r.batch = batch_counts.batch AND r.state = batch_counts.state), 0) WHERE state = 'completed'`)
+	return err
+}
+
 // renewWindows lets every pending request be cancelled for a full window again:
 // while nothing was served, nobody could.
 func (t *tx) renewWindows() error {

@@ -49,6 +49,7 @@ func (db *DB) redo(ctx context.Context) error {
 			{"sources that can't be read", t.forgetLost},
 			{"counts", t.recount},
 			{"erasures", t.redoErasures},
+			{"batches", t.redateBatches},
 			{"windows", t.renewWindows},
 		} {
 			if err := part.do(); err != nil {
