@@ -37,6 +37,7 @@ func TestRandomRestoresBringNobodyBackAndLoseNobody(t *testing.T) {
 			storetest.EraseAll(t, s.db)
 			s.settle()
 			s.check()
+			s.withoutWitness()
 		})
 	}
 }
@@ -50,37 +51,33 @@ type schedule struct {
 	db           *store.DB
 
 	made     int
-	alive    map[string]bool // names that must be found
-	erased   map[string]bool // names that must never be found again
-	barred   map[string]bool // of those, the ones that are suppressed
+	alive    map[string]bool            // names that must be found
+	erased   map[string]bool            // names that must never be found again
+	barred   map[string]time.Time       // until when, of those, an address is suppressed
+	ended    map[erasure.RequestID]bool // whose keys are destroyed
 	requests map[erasure.RequestID]erasure.State
-	targets  map[erasure.RequestID]uuid.UUID // whom they were for when last seen
+	targets  map[erasure.RequestID][]uuid.UUID // whom they were for, also before a restore lost them
 	backups  []taken
+	rolled   []taken // copies of the database alone, as its disk might be rolled back to
 	said     []string
-}
-
-// taken is a backup and who was alive in it.
-type taken struct {
-	dir, keyring string
-	alive        map[string]uuid.UUID
 }
 
 func newSchedule(t *testing.T, seed uint64) *schedule {
 	s := &schedule{T: t, Rand: rand.New(rand.NewPCG(seed, 5)), dir: filepath.Join(t.TempDir(), "data"), witness: filepath.Join(t.TempDir(), "witness"),
-		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]bool{}, requests: map[erasure.RequestID]erasure.State{},
-		targets: map[erasure.RequestID]uuid.UUID{}}
+		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]time.Time{}, ended: map[erasure.RequestID]bool{}, requests: map[erasure.RequestID]erasure.State{},
+		targets: map[erasure.RequestID][]uuid.UUID{}}
 	s.open()
 	t.Cleanup(func() {
-		s.close()
 		if t.Failed() {
 			t.Log(s.said)
 		}
+		s.close()
 	})
 	return s
 }
 
 func (s *schedule) options() store.Options {
-	return store.Options{Dir: s.dir, Witness: s.witness, Clock: s.clock, Serve: true}
+	return store.Options{Dir: s.dir, Witness: s.witness, Clock: s.clock, Serve: true, SuppressFor: 72 * time.Hour}
 }
 
 func (s *schedule) open() {
@@ -94,7 +91,8 @@ func (s *schedule) close() { must(s.T, s.db.Close()) }
 
 func (s *schedule) step() {
 	s.clock.Advance(time.Duration(s.IntN(3)) * time.Hour)
-	steps := []func(){s.write, s.write, s.more, s.merge, s.request, s.request, s.requestUnknown, s.cancel, s.partly, s.erase, s.backup, s.lift}
+	steps := []func(){s.write, s.write, s.more, s.merge, s.request, s.request, s.requestUnknown, s.cancel, s.partly, s.erase, s.backup, s.lift,
+		s.relative, s.relative, s.requestFamily, s.sweep, s.snapshot}
 	if s.IntN(12) == 0 {
 		s.restore()
 		return
@@ -113,6 +111,39 @@ func (s *schedule) write() {
 	s.say("write %s", name)
 	storetest.Identify(s.T, s.db, "web", "anonymous_id", name, "email", name+"@example.com")
 	s.alive[name] = true
+}
+
+// relative tells of somebody new who shares an address with others.
+func (s *schedule) relative() {
+	name := fmt.Sprint("a", s.made)
+	s.made++
+	family := s.family()
+	s.say("write %s of %s", name, family)
+	storetest.Identify(s.T, s.db, "web", "user_id", name, "anonymous_id", name, "email", name+"@example.com", "email", family)
+	s.alive[name] = true
+}
+
+func (s *schedule) family() string { return fmt.Sprint("family", s.IntN(2), "@example.com") }
+
+// requestFamily asks for everybody who shares an address.
+func (s *schedule) requestFamily() {
+	family := s.family()
+	rs, _, err := s.db.RequestMatches(s.Context(), erasure.NewRequest{Asked: storetest.Identifiers("email", family)[0],
+		Origin: erasure.Lytics, Actor: erasure.System, Suppress: s.IntN(2) == 0})
+	if code := erasure.CodeOf(err); code != erasure.CodeNotFound && code != erasure.CodeConflict {
+		must(s.T, err)
+	}
+	for _, r := range rs {
+		if _, known := s.requests[r.ID]; !known {
+			s.requests[r.ID] = erasure.Pending
+		}
+		s.say("request %s for one of %s", r.ID, family)
+	}
+}
+
+func (s *schedule) sweep() {
+	s.say("sweep")
+	must(s.T, second(s.db.Sweep(s.Context(), store.SweepOptions{})))
 }
 
 func (s *schedule) one() (name string, ok bool) {
@@ -213,217 +244,42 @@ func (s *schedule) erase() {
 	s.settle()
 }
 
-// settle reads how the requests stand, and who is gone for that.
-func (s *schedule) settle() {
-	for id := range s.requests {
-		r, err := s.db.Request(s.Context(), id)
-		must(s.T, err)
-		s.requests[id] = r.State
-		if r.EffaceID != nil {
-			s.targets[id] = *r.EffaceID
-		}
-	}
-	for name := range s.alive {
-		if s.find(name) == nil {
-			s.say("%s is erased", name)
-			delete(s.alive, name)
-			s.erased[name] = true
-			s.barred[name] = s.suppressed(name) != nil
-		}
-	}
-}
-
-// suppressed returns the suppression of a name's e-mail address.
-func (s *schedule) suppressed(name string) *erasure.Suppression {
-	s.Helper()
-	found, err := s.db.CheckSuppressions(s.Context(), erasure.System, storetest.Identifiers("email", name+"@example.com"))
-	must(s.T, err)
-	return found[0]
-}
-
 // lift lets somebody who was erased be collected again.
 func (s *schedule) lift() {
-	for name, barred := range s.barred {
-		if barred {
+	for _, name := range slices.Sorted(maps.Keys(s.barred)) {
+		if s.clock.Now().Wall.Before(s.barred[name]) {
 			f := s.suppressed(name)
 			must(s.T, second(s.db.Lift(s.Context(), erasure.System, erasure.Lift{Fingerprint: f.Fingerprint, Request: f.Request, Reason: erasure.LiftMistake})))
 			s.say("lift %s", name)
-			s.barred[name] = false
+			s.barred[name] = time.Time{}
 			return
 		}
 	}
 }
 
 func (s *schedule) backup() {
-	b := taken{dir: filepath.Join(s.TempDir(), "backup"), keyring: filepath.Join(s.TempDir(), "keyring.db"), alive: map[string]uuid.UUID{}}
-	for name := range s.alive {
-		b.alive[name] = *s.find(name)
-	}
+	b := s.taken()
+	b.dir, b.keyring = filepath.Join(s.TempDir(), "backup"), filepath.Join(s.TempDir(), "keyring.db")
 	must(s.T, second(s.db.Backup(s.Context(), erasure.Terminal, b.dir, b.keyring)))
 	s.say("backup %d", len(s.backups))
 	s.backups = append(s.backups, b)
 }
 
-// find returns the User ID that both of a name's identifiers lead to.
-func (s *schedule) find(name string) *uuid.UUID {
-	s.Helper()
-	var ids []uuid.UUID
-	for _, id := range storetest.Identifiers("anonymous_id", name, "email", name+"@example.com") {
-		found, err := s.db.Find(s.Context(), id)
-		must(s.T, err)
-		for _, p := range found {
-			ids = append(ids, p.EffaceID)
-		}
-	}
-	switch {
-	case len(ids) == 0:
-		return nil
-	case len(ids) != 2 || ids[0] != ids[1]:
-		s.Errorf("%s is found by some of its identifiers: %v", name, ids)
-	}
-	return &ids[0]
-}
-
-// restore puts a backup in place, with the keyring as it is or an older copy.
-func (s *schedule) restore() {
-	if len(s.backups) == 0 {
-		s.backup()
-	}
-	n := s.IntN(len(s.backups))
-	k := s.IntN(len(s.backups) + 2)
-	keyring := filepath.Join(s.dir, "keyring.db")
-	if k < len(s.backups) {
-		keyring = s.backups[k].keyring
-	}
-	s.say("restore backup %d with keyring %d", n, k)
-	s.restoreOf(s.backups[n], keyring)
-}
-
-// restoreOf restores to a new directory, and compares what is there with what
-// must be.
-func (s *schedule) restoreOf(b taken, keyring string) {
-	s.Helper()
+// snapshot keeps the database as it stands on its disk.
+func (s *schedule) snapshot() {
+	b := s.taken()
 	s.close()
-	s.dir = secretsTo(s.T, s.dir)
-	named, live := namedKeys(s.T, b.dir), liveKeys(s.T, keyring)
-	r := store.Restore{From: b.dir, KeyringFrom: keyring}
-	did, err := store.RestoreBackup(s.Context(), s.options(), r)
-	if erasure.CodeOf(err) == erasure.CodeConflict {
-		s.say("accept the loss")
-		r.AcceptLoss = true
-		did, err = store.RestoreBackup(s.Context(), s.options(), r)
-	}
-	must(s.T, err)
-	if (did.Lost > 0) != r.AcceptLoss {
-		s.Errorf("%d keys are lost", did.Lost)
-	}
-	s.noErasedKeyLives()
+	b.dir = s.copyOf(filepath.Join(s.dir, "efface.db"))
 	s.open()
-	s.alive = map[string]bool{}
-	for name, id := range b.alive {
-		if s.claimed(id) { // while an earlier restore had lost them, maybe
-			s.erased[name] = true
-		}
-		if !s.erased[name] && !slices.ContainsFunc(named[id], func(key string) bool { return !live[key] }) {
-			s.alive[name] = true
-		}
-	}
-	for id, was := range s.requests {
-		r, err := s.db.Request(s.Context(), id)
-		must(s.T, err)
-		if r.State != was && (was != erasure.Completed || r.KeysDestroyedAt.IsZero()) {
-			s.Errorf("request %s was %s and is %s", id, was, r.State)
-		}
-		if r.State == erasure.Pending && r.Remaining != store.DefaultCancelWindow {
-			s.Errorf("request %s may be cancelled for another %s", id, r.Remaining)
-		}
-	}
-	s.check()
+	s.say("snapshot %d", len(s.rolled))
+	s.rolled = append(s.rolled, b)
 }
 
-// claimed reports whether a request for somebody went beyond its window.
-func (s *schedule) claimed(profile uuid.UUID) bool {
-	for id, target := range s.targets {
-		if is := s.requests[id]; target == profile && is != erasure.Pending && is != erasure.Cancelled {
-			return true
-		}
-	}
-	return false
-}
-
-// noErasedKeyLives looks for the keys that the log lists, in the bytes of the
-// keyring.
-func (s *schedule) noErasedKeyLives() {
-	s.Helper()
-	live := liveKeys(s.T, filepath.Join(s.dir, "keyring.db"))
-	eachOf(s.T, filepath.Join(s.dir, "efface.db"), `SELECT entry, kind FROM log_entries WHERE kind = 'request.keys_destroyed'`, func(entry, _ []byte) {
-		e, err := erasure.ParseEntry(entry)
-		must(s.T, err)
-		for _, key := range e.Keys {
-			if live[string(key[:])] {
-				s.Errorf("a key that %s destroyed is alive again", e.Request)
-			}
-		}
-	})
-}
-
-// namedKeys lists the ids of the keys that a backup's profiles have.
-func namedKeys(t *testing.T, dir string) map[uuid.UUID][]string {
-	t.Helper()
-	named := map[uuid.UUID][]string{}
-	eachOf(t, filepath.Join(dir, "efface.db"), `SELECT p.efface_id, f.key_id FROM profiles p JOIN fragments f ON f.profile = p.id`, func(id, key []byte) {
-		named[uuid.UUID(id)] = append(named[uuid.UUID(id)], string(key))
-	})
-	return named
-}
-
-// liveKeys lists the ids of the keys that a keyring holds and that are not zeros.
-func liveKeys(t *testing.T, path string) map[string]bool {
-	t.Helper()
-	live := map[string]bool{}
-	eachOf(t, path, `SELECT substr(k, 1, 16), substr(k, 17) FROM keys`, func(id, key []byte) {
-		if len(bytes.Trim(key, "\x00")) > 0 {
-			live[string(id)] = true
-		}
-	})
-	return live
-}
-
-// eachOf reads a copy of a database, which reading might change.
-func eachOf(t *testing.T, path, query string, fn func(a, b []byte)) {
-	t.Helper()
+// copyOf copies a file to a directory of its own.
+func (s *schedule) copyOf(path string) (dir string) {
+	dir = s.TempDir()
 	b, err := os.ReadFile(path)
-	must(t, err)
-	copied := filepath.Join(t.TempDir(), "efface.db")
-	must(t, os.WriteFile(copied, b, 0o600))
-	rows, err := storetest.Raw(t, filepath.Dir(copied)).Query(query)
-	must(t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var a, b []byte
-		must(t, rows.Scan(&a, &b))
-		fn(a, b)
-	}
-	must(t, rows.Err())
-}
-
-// check compares the store with what must be true of it.
-func (s *schedule) check() {
-	s.Helper()
-	for name := range s.erased {
-		if s.find(name) != nil {
-			s.Errorf("%s was erased and is back", name)
-		}
-	}
-	for name := range s.alive {
-		if s.find(name) == nil {
-			s.Errorf("%s is lost", name)
-		}
-	}
-	for name, barred := range s.barred {
-		if is := s.suppressed(name) != nil; is != barred {
-			s.Errorf("%s is suppressed: %v", name, is)
-		}
-	}
-	storetest.CheckLog(s.T, s.dir)
+	must(s.T, err)
+	place(s.T, dir, filepath.Base(path), string(b))
+	return dir
 }
