@@ -72,6 +72,11 @@ func TestAfterAScrubNoFileHasALookUpFingerprintOfTheErased(t *testing.T) {
 			if n := traces(); n != 0 {
 				t.Errorf("%d of %d fingerprints are left after the scrub", n, len(gone))
 			}
+			for path, held := range filesOf(t, d.dir) {
+				if n := countIn(held, gone); n != 0 {
+					t.Errorf("%d of %d fingerprints are in %s", n, len(gone), path)
+				}
+			}
 			if after := storetest.Dump(t, storetest.Raw(t, d.dir), personal...); !slices.Equal(after, before) {
 				t.Error("the scrub changed what is held")
 			}
