@@ -191,11 +191,11 @@ func (db *DB) leftOfStore() (string, error) {
 		}
 	}
 	there, err := witness.There(o.Witness)
+	if err == nil && !there || errors.Is(err, unix.ENOTDIR) { // as where the store's directory is a file
+		return "", nil
+	}
 	if err != nil {
 		return "", db.witnessError(err)
-	}
-	if !there {
-		return "", nil
 	}
 	return "the witness " + o.Witness, nil
 }

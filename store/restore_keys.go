@@ -70,9 +70,9 @@ func (k *keysFound) refuseLoss() error {
 	}
 	switch {
 	case len(lacks) > 0:
-		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of %d profiles that were not erased, so that what they hold can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(lacks))
+		return erasure.Errorf(erasure.CodeConflict, "This keyring lacks keys of people who were not erased, %d in all, so that what is held of them can't be read; use a newer copy of the keyring or, to delete what can't be read, add --accept-loss.", len(lacks))
 	case len(destroyed) > 0:
-		return erasure.Errorf(erasure.CodeConflict, "In this keyring the keys of %d profiles are destroyed of whom the log lists no erasure, as after a restore of an older backup with it; use a copy of the keyring from before that or, to delete what can't be read, add --accept-loss.", len(destroyed))
+		return erasure.Errorf(erasure.CodeConflict, "In this keyring keys are destroyed of people of whom the log lists no erasure, %d in all, as after a restore of an older backup with it; use a copy of the keyring from before that or, to delete what can't be read, add --accept-loss.", len(destroyed))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestKeysDestroyedWithoutAnErasureAreToldFromMissingOnes(t *testing.T) {
 	_, destroyed, _ := after.backup(t)
 	o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: filepath.Join(d.dir, "witness")}
 	r := store.Restore{From: newer, KeyringFrom: destroyed}
-	refusedUntouched(t, o, r, "the keys of 1 profiles are destroyed of whom the log lists no erasure")
+	refusedUntouched(t, o, r, "keys are destroyed of people of whom the log lists no erasure, 1 in all")
 	r.AcceptLoss = true
 	did, err := store.RestoreBackup(t.Context(), o, r)
 	if must(t, err); did.Lost != 2 || did.Gone != 0 {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/efface/efface/store/erasure"
 )
 
@@ -44,7 +46,7 @@ func (p *placement) keep(staged Options) error {
 // there is none.
 func readPlacement(o Options) (p *placement, err error) {
 	b, err := os.ReadFile(filepath.Join(o.Dir, stagingDir, placementFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
