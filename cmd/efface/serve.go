@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -165,7 +166,14 @@ func (s *server) printSetUp(ctx context.Context) error {
 	return err
 }
 
+// printAddress prints what is listened to and, where people reach it under
+// another address, that one on a line of its own.
 func (s *server) printAddress() error {
-	_, err := fmt.Fprintln(s.stdout, "Efface listens on "+s.base)
+	listens := "http://" + s.pages.socket.Addr().String()
+	text := "Efface listens on " + listens + "\n"
+	if s.base != listens {
+		text += "Its base URL is " + s.base + "\n"
+	}
+	_, err := io.WriteString(s.stdout, text)
 	return err
 }

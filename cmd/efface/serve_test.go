@@ -248,3 +248,20 @@ func TestWithoutAssetsServeSaysWhatToRun(t *testing.T) {
 	})
 	ended{code: code, stderr: stderr.String()}.refused(t, "run make build")
 }
+
+func TestTheAddressAndTheBaseURLArePrintedApart(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir() + "/data"
+	s := serve(t, 3, "serve", "--data", data, "--listen", "127.0.0.1:0", "--base-url", "https://efface.example.com")
+	if !strings.HasPrefix(s.base, "http://127.0.0.1:") || s.out[1] != "Its base URL is https://efface.example.com" ||
+		!strings.Contains(s.out[2], "https://efface.example.com/link/") {
+		t.Errorf("the server prints %q", s.out)
+	}
+	s.stop(t)
+	s = serve(t, 2, "serve", "--data", data, "--listen", "0.0.0.0:0")
+	port := s.base[strings.LastIndex(s.base, ":"):]
+	if strings.Contains(s.base, "127.0.0.1") || s.out[1] != "Its base URL is http://127.0.0.1"+port {
+		t.Errorf("where it listens on every address the server prints %q", s.out)
+	}
+	s.stop(t)
+}
