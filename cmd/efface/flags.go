@@ -106,9 +106,11 @@ var defaults = kong.Vars{
 	"scopes":              strings.Join(words(erasure.Scopes), ", "),
 }
 
+const variablePrefix = "EFFACE_"
+
 // variable names the environment variable of a flag.
 func variable(flag string) string {
-	return "EFFACE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // variables gives a flag that is not on the command line its variable's value.

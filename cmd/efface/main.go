@@ -16,17 +16,17 @@ import (
 // version is set by the linker.
 var version = "unknown"
 
-func main() { os.Exit(command(static.Missing)) }
+func main() { os.Exit(command(static.Missing, os.Environ())) }
 
 // command runs what the command line asks for until it ends or a signal stops
-// it, and returns the exit code.
-func command(assets func() error) int {
+// it, and returns the exit code. environ is looked through for mistyped names.
+func command(assets func() error, environ []string) int {
 	harden()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	return run(ctx, os.Args[1:], program{
-		name: os.Args[0], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, assets: assets,
+		name: os.Args[0], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv, environ: environ, assets: assets,
 	})
 }
 

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(command(builtIn))
+	os.Exit(command(builtIn, nil)) // whose variables of tests are no mistakes
 }
 
 // builtIn stands for pages' style sheets that are there, so that these tests

@@ -24,6 +24,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
+	environ        []string     // all of env, as NAME=VALUE
 	assets         func() error // says what is missing of the pages' style sheets and scripts
 }
 
@@ -77,6 +78,7 @@ func run(ctx context.Context, args []string, p program) int {
 	if err != nil {
 		return p.fail(err)
 	}
+	warnOfVariables(p.stderr, parser.Model.Node, p.environ)
 	if len(args) > 0 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
 	}
