@@ -209,9 +209,9 @@ func (s *Server) discardList(w http.ResponseWriter, r *http.Request) error {
 	err := s.db.DiscardBulk(r.Context(), id, actor(r))
 	switch erasure.CodeOf(err) {
 	case erasure.CodeConflict:
-		return s.done(w, r, bulkPath(id), shown{notice: "This list was confirmed before it was given up: its batch can be cancelled here instead."})
+		return s.done(w, r, bulkPath(id), shown{notice: "This list was confirmed before it was given up: its batch can be cancelled here instead.", note: true})
 	case erasure.CodeNotFound:
-		return s.done(w, r, "/bulk", shown{notice: "The list was gone already: nothing of it was requested."})
+		return s.done(w, r, "/bulk", shown{notice: "The list was gone already: nothing of it was requested.", note: true})
 	}
 	if err != nil {
 		return err

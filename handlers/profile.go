@@ -24,7 +24,7 @@ func (s *Server) showProfile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if peeked.EffaceID != id {
-		return s.done(w, r, profilePath(peeked.EffaceID), shown{notice: formerNotice})
+		return s.done(w, r, profilePath(peeked.EffaceID), shown{notice: formerNotice, note: true})
 	}
 	profile, err := s.db.Profile(r.Context(), actor(r), id)
 	if err != nil {

@@ -27,10 +27,10 @@ func (s *Server) showDeletion(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if profile.EffaceID != id {
-		return s.done(w, r, profilePath(profile.EffaceID), shown{notice: formerNotice})
+		return s.done(w, r, profilePath(profile.EffaceID), shown{notice: formerNotice, note: true})
 	}
 	if profile.Open != nil {
-		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice})
+		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice, note: true})
 	}
 	return s.renderDeletion(w, r, http.StatusOK, id, views.DeleteForm{Suppress: s.config.Suppress})
 }
@@ -70,7 +70,7 @@ func (s *Server) requestDeletion(w http.ResponseWriter, r *http.Request) error {
 	}
 	form.Problems = deletionProblems(form, profile)
 	if form.Problems != nil && profile.Open != nil {
-		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice})
+		return s.done(w, r, requestPath(profile.Open.ID), shown{notice: openNotice, note: true})
 	}
 	if form.Problems != nil {
 		return s.renderDeletion(w, r, http.StatusUnprocessableEntity, profile.EffaceID, form)

@@ -57,7 +57,7 @@ func (db *DB) openWitnessFiles(dir string) error {
 	}
 	if db.witness.key, err = db.keyring.OpenWrapped(wrapped); err != nil {
 		return erasure.Errorf(erasure.CodeConflict,
-			"The witness in %s is not this store's; name the place of its own with --witness.", dir)
+			"The witness in %s is not this store's, or the master key is one from before a change; name the place of its own with --witness, or the newest key with --master-key.", dir)
 	}
 	if db.witness.Witness, err = witness.Open(dir); err != nil {
 		return err
