@@ -76,7 +76,7 @@ func TestStoryOfABulkDeletionInABrowser(t *testing.T) {
 	letGo := s.holdLists()
 	b.attach(list.String())
 	b.at("list on its way", b.submit("/bulk"), http.StatusOK)
-	b.shows(".alert-success", "were ignored: name")
+	b.shows(".alert-info", "were ignored: name")
 	page := b.path()
 	b.turns("a list being checked", "4,000 of 4,503 lines", letGo, "Check the counts, then confirm")
 	b.holds("the turn is said", `document.querySelector("#said[role=status]").textContent == "The list is checked. It leads to 4,500 profiles that can be deleted."`)
