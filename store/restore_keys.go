@@ -44,6 +44,9 @@ func (db *DB) findKeys(ctx context.Context) (err error) {
 	if err := db.addErased(ctx); err != nil {
 		return err
 	}
+	if err := db.addWhole(ctx); err != nil {
+		return fmt.Errorf("reading what else the backup has of the erased: %w", err)
+	}
 	if err := db.walkKeyring(ctx, k); err != nil {
 		return err
 	}
@@ -120,6 +123,44 @@ func (db *DB) addKeys(ctx context.Context, id erasure.RequestID, efface string, 
 		return fmt.Errorf("reading whom %s was for: %w", id, err)
 	}
 	return nil
+}
+
+// addWhole counts as destroyed all keys of a profile of which one was: an erasure
+// is of a whole person. The backup has more of them than the erasure found where an
+// older one had been restored in between.
+func (db *DB) addWhole(ctx context.Context) error {
+	rows, err := db.reads.QueryContext(ctx, `SELECT profile, key_id FROM fragments ORDER BY profile`)
+	if err != nil {
+		return err
+	}
+	var last int64
+	var keys [][16]byte // of the last profile
+	err = eachRow(rows, func(scan func(...any) error) error {
+		var profile int64
+		var key [16]byte
+		err := scan(&profile, scan16(&key))
+		if profile != last {
+			db.restoring.history.addWhole(keys)
+			last, keys = profile, keys[:0]
+		}
+		keys = append(keys, key)
+		return err
+	})
+	db.restoring.history.addWhole(keys)
+	return err
+}
+
+func (h *history) addWhole(keys [][16]byte) {
+	i := slices.IndexFunc(keys, func(key [16]byte) bool { _, erased := h.erased[key]; return erased })
+	if i < 0 {
+		return
+	}
+	by := h.erased[keys[i]]
+	for _, key := range keys {
+		if _, erased := h.erased[key]; !erased {
+			h.erased[key] = by
+		}
+	}
 }
 
 func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {

@@ -88,9 +88,28 @@ func (s *schedule) find(name string) *uuid.UUID {
 
 // claimed reports whether a request for somebody went beyond its window.
 func (s *schedule) claimed(profile uuid.UUID) bool {
-	for id, targets := range s.targets {
-		if is := s.requests[id]; slices.Contains(targets, profile) && is != erasure.Pending && is != erasure.Cancelled {
+	for id := range s.targets {
+		if is := s.requests[id]; s.isFor(id, profile) && is != erasure.Pending && is != erasure.Cancelled {
 			return true
+		}
+	}
+	return false
+}
+
+// isFor reports whether a request was for somebody, or for whom the log tells to be
+// one with them: of a backup from before that, too.
+func (s *schedule) isFor(request erasure.RequestID, profile uuid.UUID) bool {
+	one := []uuid.UUID{profile}
+	for i := 0; i < len(one); i++ {
+		if slices.Contains(s.targets[request], one[i]) {
+			return true
+		}
+		for _, pair := range s.merged {
+			for n, id := range pair {
+				if other := pair[1-n]; id == one[i] && !slices.Contains(one, other) {
+					one = append(one, other)
+				}
+			}
 		}
 	}
 	return false
@@ -119,8 +138,8 @@ func namedKeys(t *testing.T, dir string) map[uuid.UUID][]named {
 func (s *schedule) lossOf(all map[uuid.UUID][]named, fine func(key string) bool) bool {
 	for id, keys := range all {
 		carriedOut := false
-		for request, targets := range s.targets {
-			carriedOut = carriedOut || s.ended[request] && slices.Contains(targets, id)
+		for request := range s.targets {
+			carriedOut = carriedOut || s.ended[request] && s.isFor(request, id)
 		}
 		for _, k := range keys {
 			if !fine(k.key) && !k.claimed && !carriedOut {
@@ -135,14 +154,32 @@ func (s *schedule) lossOf(all map[uuid.UUID][]named, fine func(key string) bool)
 func listedKeys(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	listed := map[string]bool{}
-	eachOf(t, filepath.Join(dir, "efface.db"), `SELECT entry, kind FROM log_entries WHERE kind = 'request.keys_destroyed'`, func(entry, _ []byte) {
-		e, err := erasure.ParseEntry(entry)
-		must(t, err)
+	for _, e := range entriesOf(t, dir, erasure.KeysDestroyed) {
 		for _, key := range e.Keys {
 			listed[string(key[:])] = true
 		}
-	})
+	}
 	return listed
+}
+
+// mergedPairs are the User IDs that the log of a database tells to be one.
+func mergedPairs(t *testing.T, dir string) (pairs [][2]uuid.UUID) {
+	t.Helper()
+	for _, e := range entriesOf(t, dir, erasure.ProfileMerged) {
+		pairs = append(pairs, [2]uuid.UUID(e.Profiles))
+	}
+	return pairs
+}
+
+// entriesOf reads the entries of a kind in the log of a database.
+func entriesOf(t *testing.T, dir string, kind erasure.Kind) (entries []erasure.Entry) {
+	t.Helper()
+	eachOf(t, filepath.Join(dir, "efface.db"), `SELECT entry, kind FROM log_entries WHERE kind = '`+string(kind)+`' ORDER BY idx`, func(entry, _ []byte) {
+		e, err := erasure.ParseEntry(entry)
+		must(t, err)
+		entries = append(entries, e)
+	})
+	return entries
 }
 
 // liveKeys lists what a keyring holds by the ids of the keys, and not as zeros.

@@ -77,11 +77,13 @@ func (s *schedule) rollBack(b taken) {
 	s.restoreBy(store.Restore{}, b, filepath.Join(s.dir, "keyring.db"), listed)
 }
 
-// leave closes the store, and returns the keys that its log lists as destroyed.
+// leave closes the store, reads from its log who is one, and returns the keys that
+// it lists as destroyed.
 func (s *schedule) leave() map[string]bool {
 	s.Helper()
 	s.settle()
 	s.close()
+	s.merged = mergedPairs(s.T, s.dir)
 	return listedKeys(s.T, s.dir)
 }
 

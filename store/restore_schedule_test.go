@@ -57,6 +57,7 @@ type schedule struct {
 	ended    map[erasure.RequestID]bool // whose keys are destroyed
 	requests map[erasure.RequestID]erasure.State
 	targets  map[erasure.RequestID][]uuid.UUID // whom they were for, also before a restore lost them
+	merged   [][2]uuid.UUID                    // whom the log tells to be one
 	backups  []taken
 	rolled   []taken // copies of the database alone, as its disk might be rolled back to
 	said     []string
