@@ -14,29 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/seal"
-)
-
-// Manifest says what a backup holds. It stands beside the database as
-// backup.json.
-type Manifest struct {
-	Version    int       `json:"v"`
-	Store      string    `json:"store"` // the store's id, in hex
-	Program    string    `json:"program"`
-	MadeAt     time.Time `json:"made_at"`
-	Schema     int       `json:"schema"`
-	Bytes      int64     `json:"bytes"`      // of efface.db
-	SHA256     string    `json:"sha256"`     // of efface.db, in hex
-	Entries    int64     `json:"entries"`    // of its log
-	Checkpoint string    `json:"checkpoint"` // that covers them
-}
-
-const (
-	manifestFile    = "backup.json"
-	manifestVersion = 1
 )
 
 // Backup copies the database to a directory, which must be new or empty, as it
@@ -77,6 +57,9 @@ func (db *DB) Backup(ctx context.Context, actor erasure.Actor, dir, keyringTo st
 	}
 	m.Checkpoint = c.signed
 	if m.SHA256, m.Bytes, err = digestFile(path); err != nil {
+		return m, err
+	}
+	if err := m.Sign(db.signer); err != nil {
 		return m, err
 	}
 	b, err := json.MarshalIndent(m, "", "  ")

@@ -39,7 +39,7 @@ func (db *DB) loadLogKey(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return erasure.Errorf(erasure.CodeInvalid, "The log key %s of this store is missing; put it back in its place, or name its place with --log-key.", path)
+		return noLogKey(path)
 	case erasure.CodeOf(err) != "":
 		return err
 	case err != nil:
@@ -47,7 +47,7 @@ func (db *DB) loadLogKey(ctx context.Context) error {
 	}
 	db.signer, err = evidence.NewSigner(text)
 	if err != nil || db.signer.Origin() != evidence.Origin(db.id) || known != "" && db.signer.VerifierKey() != known {
-		return erasure.Errorf(erasure.CodeInvalid, "The file %s is not the log key of this store; put a good copy of it there, or name its place with --log-key.", path)
+		return notLogKey(path)
 	}
 	if known != "" {
 		return nil
@@ -56,6 +56,14 @@ func (db *DB) loadLogKey(ctx context.Context) error {
 		_, err := t.exec(`UPDATE store SET log_key = $1`, db.signer.VerifierKey())
 		return err
 	})
+}
+
+func noLogKey(path string) error {
+	return erasure.Errorf(erasure.CodeInvalid, "The log key %s of this store is missing; put it back in its place, or name its place with --log-key.", path)
+}
+
+func notLogKey(path string) error {
+	return erasure.Errorf(erasure.CodeInvalid, "The file %s is not the log key of this store; put a good copy of it there, or name its place with --log-key.", path)
 }
 
 func createLogKey(path string, store [16]byte) (string, error) {

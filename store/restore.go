@@ -193,7 +193,7 @@ func (r Restore) make(ctx context.Context, o, staged Options) (*placement, error
 	if r.From == "" {
 		err = copyDatabase(ctx, filepath.Join(o.Dir, databaseFile), path, &Manifest{})
 	} else {
-		m, err = r.copyBackup(path)
+		m, err = r.copyBackup(path, staged.LogKey)
 	}
 	if err == nil && r.KeyringFrom != "" {
 		err = r.copyKeyring(staged.Keyring)

@@ -3,7 +3,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -14,9 +13,12 @@ import (
 )
 
 // copyBackup copies a backup's database, and refuses one that is not as its
-// manifest says.
-func (r Restore) copyBackup(to string) (m Manifest, err error) {
+// manifest says, or whose manifest the log's key has not signed.
+func (r Restore) copyBackup(to, logKey string) (m Manifest, err error) {
 	if m, err = r.manifest(); err != nil {
+		return m, err
+	}
+	if err := r.checkSignature(m, logKey); err != nil {
 		return m, err
 	}
 	hash, size, err := copyFile(filepath.Join(r.From, databaseFile), to)
@@ -35,26 +37,6 @@ func (r Restore) cutShort() error {
 
 func (r Restore) noBackup() error {
 	return erasure.Errorf(erasure.CodeInvalid, "There is no backup in %s; name the directory that efface backup wrote, with its efface.db and backup.json.", r.From)
-}
-
-func (r Restore) manifest() (m Manifest, err error) {
-	b, err := os.ReadFile(filepath.Join(r.From, manifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, r.noBackup()
-	}
-	if err != nil {
-		return m, err
-	}
-	if err := json.Unmarshal(b, &m); err != nil || m.Version < 1 {
-		return m, erasure.Errorf(erasure.CodeInvalid, "The backup.json in %s is damaged; use another backup.", r.From)
-	}
-	if m.Version > manifestVersion {
-		return m, erasure.Errorf(erasure.CodeConflict, "The backup in %s was written by a newer Efface; use that version or a later one.", r.From)
-	}
-	if m.Store == "" || m.Schema < 1 || m.Entries < 1 || m.Checkpoint == "" {
-		return m, erasure.Errorf(erasure.CodeInvalid, "The backup.json in %s is cut short; use another backup.", r.From)
-	}
-	return m, nil
 }
 
 // copyKeyring copies the file as it is: a copy that efface backup wrote is whole in

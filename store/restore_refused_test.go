@@ -59,7 +59,7 @@ func TestIdentifiersThatCannotBeReadAreCounted(t *testing.T) {
 		unread int
 	}{
 		"a value": {func(t *testing.T, r *store.Restore) {
-			remade(backup, `UPDATE identifiers SET sealed = zeroblob(60) WHERE fragment = (SELECT MIN(id) FROM fragments) AND n = 1`)(t, nil, r)
+			remade(backup, `UPDATE identifiers SET sealed = zeroblob(60) WHERE fragment = (SELECT MIN(id) FROM fragments) AND n = 1`)(t, &store.Options{Dir: d.dir}, r)
 		}, 1},
 		"the row of a key": {func(t *testing.T, r *store.Restore) {
 			row := firstKey(storetest.Raw(t, d.dir))
@@ -138,12 +138,12 @@ func TestARestoreNamesTheFileThatIsDamaged(t *testing.T) {
 		says  string
 	}{
 		"the copy of the keyring": {changedKeyring(keyring, spoil), "The copy of the keyring"},
-		"the backup's database": {func(t *testing.T, _ *store.Options, r *store.Restore) {
+		"the backup's database": {func(t *testing.T, o *store.Options, r *store.Restore) {
 			r.From = copied(t, backup)
 			spoiled(t, filepath.Join(r.From, "efface.db"))
 			b, err := os.ReadFile(filepath.Join(r.From, "efface.db"))
 			must(t, err)
-			manifested(r.From, func(m *store.Manifest) { m.SHA256 = fmt.Sprintf("%x", sha256.Sum256(b)) })(t, nil, r)
+			manifested(r.From, func(m *store.Manifest) { m.SHA256 = fmt.Sprintf("%x", sha256.Sum256(b)) })(t, o, r)
 		}, "The efface.db of the backup in"},
 		"the keyring that is there": {func(t *testing.T, o *store.Options, r *store.Restore) {
 			b, err := os.ReadFile(keyring)

@@ -175,9 +175,9 @@ func TestABackupOfAnOlderStoreIsRestored(t *testing.T) {
 	d := openOnDisk(t)
 	tellPerson(t, d.DB, "u1", 4)
 	backup, keyring, _ := d.backup(t)
-	r := store.Restore{KeyringFrom: keyring}
-	remade(backup, `ALTER TABLE requests DROP COLUMN from_log; DELETE FROM schema_version WHERE n >= 12`)(t, nil, &r)
-	manifested(r.From, func(m *store.Manifest) { m.Schema = 11 })(t, nil, &r)
+	r, o := store.Restore{KeyringFrom: keyring}, &store.Options{Dir: d.dir}
+	remade(backup, `ALTER TABLE requests DROP COLUMN from_log; DELETE FROM schema_version WHERE n >= 12`)(t, o, &r)
+	manifested(r.From, func(m *store.Manifest) { m.Schema = 11 })(t, o, &r)
 	if after, _ := d.restoredFrom(t, r); !after.finds(t, "u1") {
 		t.Error("whom the backup has is lost")
 	}

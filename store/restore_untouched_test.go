@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,17 +57,17 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"what is no keyring":        {changedKeyring(keyring, func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }), "is cut short or damaged"},
 		"a keyring that lacks keys": {func(t *testing.T, _ *store.Options, r *store.Restore) { r.From = newer; r.KeyringFrom = keyring }, "add --accept-loss"},
 		"another store's keyring":   {func(t *testing.T, _ *store.Options, r *store.Restore) { r.KeyringFrom = otherKeyring }, "do not both fit"},
-		"another store's backup":    {func(t *testing.T, _ *store.Options, r *store.Restore) { r.From = otherBackup }, "do not both fit"},
+		"another store's backup":    {func(t *testing.T, _ *store.Options, r *store.Restore) { r.From = otherBackup }, "is not signed by the log key"},
 		"another store, both": {func(t *testing.T, _ *store.Options, r *store.Restore) {
 			r.From, r.KeyringFrom = otherBackup, otherKeyring
-		}, "do not both fit"},
+		}, "is not signed by the log key"},
 		"another master key": {func(t *testing.T, o *store.Options, _ *store.Restore) {
 			o.MasterKey = filepath.Join(secretsTo(t, other.dir), "master.key")
 		}, "do not both fit"},
 		"no master key": {func(t *testing.T, o *store.Options, _ *store.Restore) {
 			o.MasterKey = filepath.Join(t.TempDir(), "master.key")
 		}, "There is no master key"},
-		"another log key": {func(t *testing.T, o *store.Options, _ *store.Restore) { o.LogKey = filepath.Join(other.dir, "log.key") }, "is not the log key of this store"},
+		"another log key": {func(t *testing.T, o *store.Options, _ *store.Restore) { o.LogKey = filepath.Join(other.dir, "log.key") }, "is not signed by the log key"},
 		"no log key": {func(t *testing.T, o *store.Options, _ *store.Restore) {
 			o.LogKey = filepath.Join(t.TempDir(), "log.key")
 		}, "log key"},
@@ -93,6 +94,8 @@ func TestARestoreThatDoesNotFitTouchesNothing(t *testing.T) {
 		"a view beside":                      {remade(backup, `CREATE VIEW y AS SELECT 1`), `it has the view "y" beside`},
 		"a trigger taken away":               {remade(backup, `DROP TRIGGER log_hashes_kept`), `it lacks the trigger "log_hashes_kept"`},
 		"a table changed":                    {remade(backup, `ALTER TABLE profiles ADD COLUMN x`), `its table "profiles" is another`},
+		"a manifest that was changed":        {changed(backup, "backup.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"program": "`), []byte(`"program": "x`), 1) }), "is not signed by the log key"},
+		"a manifest without its signature":   {changed(backup, "backup.json", unsigned), "is not signed by the log key"},
 		"a manifest without a checkpoint":    {manifested(backup, func(m *store.Manifest) { m.Checkpoint = "" }), "is cut short"},
 		"a manifest without a store":         {manifested(backup, func(m *store.Manifest) { m.Store = "" }), "is cut short"},
 		"a manifest without a schema":        {manifested(backup, func(m *store.Manifest) { m.Schema = 0 }), "is cut short"},
@@ -173,29 +176,40 @@ func unguarded(statements string) string {
 	return `PRAGMA recursive_triggers = OFF; ` + statements + `; PRAGMA recursive_triggers = ON`
 }
 
-// manifested restores from a copy of the backup with another manifest.
+// manifested restores from a copy of the backup with another manifest, signed as if
+// the store had written it.
 func manifested(backup string, change func(*store.Manifest)) change {
-	return changed(backup, "backup.json", func(b []byte) []byte {
-		var m store.Manifest
-		if err := json.Unmarshal(b, &m); err != nil {
-			panic(err)
-		}
-		change(&m)
-		b, err := json.Marshal(m)
-		if err != nil {
-			panic(err)
-		}
-		return b
-	})
+	return func(t *testing.T, o *store.Options, r *store.Restore) {
+		changed(backup, "backup.json", func(b []byte) []byte {
+			var m store.Manifest
+			must(t, json.Unmarshal(b, &m))
+			change(&m)
+			must(t, m.Sign(signerIn(t, o.Dir)))
+			b, err := json.Marshal(m)
+			must(t, err)
+			return b
+		})(t, o, r)
+	}
+}
+
+func unsigned(manifest []byte) []byte {
+	return regexp.MustCompile(`"signature": "[^"]*"`).ReplaceAll(manifest, []byte(`"signature": ""`))
+}
+
+// signerIn reads the log key of a store.
+func signerIn(t *testing.T, dir string) evidence.Signer {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(dir, "log.key"))
+	must(t, err)
+	signer, err := evidence.NewSigner(string(key))
+	must(t, err)
+	return signer
 }
 
 // forged signs another log with the store's key.
 func forged(t *testing.T, dir string, size int64) string {
 	t.Helper()
-	key, err := os.ReadFile(filepath.Join(dir, "log.key"))
-	must(t, err)
-	signer, err := evidence.NewSigner(strings.TrimSpace(string(key)))
-	must(t, err)
+	signer := signerIn(t, dir)
 	signed, err := evidence.Checkpoint{Origin: signer.Origin(), Size: size, Root: tlog.Hash{1}}.Sign(signer)
 	must(t, err)
 	return signed

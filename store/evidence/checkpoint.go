@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -51,25 +50,4 @@ func OpenCheckpoint(signed string, v note.Verifier) (c Checkpoint, err error) {
 
 func signatureLine(s note.Signature) string {
 	return fmt.Sprintf("— %s %s\n", s.Name, s.Base64)
-}
-
-// signature is the part of a note's signature line that follows the name: the
-// key's hash and the Ed25519 signature of text.
-func signature(k Signer, text []byte) (string, error) {
-	b, err := k.signer.Sign(text)
-	if err != nil {
-		return "", err
-	}
-	h := k.signer.KeyHash()
-	return base64.StdEncoding.EncodeToString(append([]byte{byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)}, b...)), nil
-}
-
-// signed reports whether s is the signature of text by the key of v.
-func signed(s string, text []byte, v note.Verifier) bool {
-	b, err := readBase64(s)
-	if err != nil || len(b) < 4 {
-		return false
-	}
-	h := v.KeyHash()
-	return [4]byte(b) == [4]byte{byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)} && v.Verify(text, b[4:])
 }

@@ -66,3 +66,25 @@ func ParseVerifier(key string) (note.Verifier, error) {
 	}
 	return v, nil
 }
+
+// Sign signs a text: it returns the part of a note's signature line that follows
+// the name, the key's hash and the Ed25519 signature in standard base64.
+func (s Signer) Sign(text []byte) (string, error) {
+	b, err := s.signer.Sign(text)
+	if err != nil {
+		return "", err
+	}
+	h := s.signer.KeyHash()
+	return base64.StdEncoding.EncodeToString(append([]byte{byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)}, b...)), nil
+}
+
+// Signed reports whether signature is that of text by the key of v, as
+// [Signer.Sign] makes it.
+func Signed(signature string, text []byte, v note.Verifier) bool {
+	b, err := readBase64(signature)
+	if err != nil || len(b) < 4 {
+		return false
+	}
+	h := v.KeyHash()
+	return [4]byte(b) == [4]byte{byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)} && v.Verify(text, b[4:])
+}

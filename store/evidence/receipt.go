@@ -74,7 +74,7 @@ func (r Receipt) Sign(k Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := signature(k, append(bytes.Clone(body), '\n'))
+	s, err := k.Sign(append(bytes.Clone(body), '\n'))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func VerifyReceipt(file []byte, v note.Verifier) (r Receipt, err error) {
 	if parts == nil {
 		return r, errForm
 	}
-	if !signed(string(parts[2]), append(bytes.Clone(parts[1]), '\n'), v) {
+	if !Signed(string(parts[2]), append(bytes.Clone(parts[1]), '\n'), v) {
 		return r, fmt.Errorf("the receipt is not signed by the key %s", v.Name())
 	}
 	if err := readCanonical(parts[1], &r); err != nil {
