@@ -136,20 +136,6 @@ func (s script) raw(head, body string) (c *net.TCPConn) {
 	return c
 }
 
-// eventually waits for what another goroutine does.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-	defer stop()
-	for tick := time.NewTicker(5 * time.Millisecond); !done(); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s never happens", what)
-		}
-	}
-}
-
 func TestAListThatBreaksOffQueuesNothing(t *testing.T) {
 	st := newSite(t)
 	storetest.Identify(t, st.db, "crm", "email", "ann@example.com")
@@ -193,7 +179,7 @@ func TestAListThatBreaksOffQueuesNothing(t *testing.T) {
 	}
 	answered := strings.Count(st.log.String(), batchPath)
 	s.raw(fmt.Sprint("Content-Length: ", len(whole)), whole[:len(whole)-9]).Close()
-	eventually(t, "the end of a call whose client is gone", func() bool { return strings.Count(st.log.String(), batchPath) > answered })
+	storetest.Eventually(t, "the end of a call whose client is gone", func() bool { return strings.Count(st.log.String(), batchPath) > answered })
 	st.keepsNoList()
 }
 
@@ -203,10 +189,10 @@ func TestAListThatIsTakenIsQueuedWithoutItsClient(t *testing.T) {
 	s := st.script(everyScope...)
 	body := strings.Repeat(byEmail("ann")+"\n", 2_000)
 	s.raw(fmt.Sprint("Content-Length: ", len(body)), body).Close()
-	eventually(t, "the request", func() bool {
+	storetest.Eventually(t, "the request", func() bool {
 		return len(s.call("GET", "/api/v1/deletions", "").tree()["deletions"].([]any)) == 1
 	})
-	eventually(t, "the end of the list", func() bool {
+	storetest.Eventually(t, "the end of the list", func() bool {
 		lists, err := st.db.UnfinishedBulks(t.Context())
 		return err == nil && len(lists) == 0
 	})

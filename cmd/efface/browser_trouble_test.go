@@ -11,6 +11,7 @@ import (
 
 	"github.com/efface/efface/store"
 	"github.com/efface/efface/store/seal"
+	"github.com/efface/efface/store/storetest"
 )
 
 // What a page says when something is wrong is read by people in a hurry.
@@ -29,13 +30,13 @@ func TestAxeFindsNothingOnPagesOfAStoreInTrouble(t *testing.T) {
 	s.loseKeys(b.find("user_id", "2"))
 	fails := decode[struct{ ID string }](t, want(t, http.StatusAccepted, "a deletion")(
 		s.api("POST", "/api/v1/deletions", map[string]string{"key": "user_id", "value": "2", "reference": "DSR-2"}))).ID
-	eventually(t, "its keys were not found once", func() bool {
+	storetest.Eventually(t, "its keys were not found once", func() bool {
 		return s.count(`SELECT COUNT(*) FROM requests WHERE reference = 'DSR-2' AND attempts > 0`) == 1
 	})
 	s.change("efface.db", fmt.Sprintf(`UPDATE requests SET attempts = %d WHERE reference = 'DSR-2'`, store.FailedTries-1))
 	release := openReaders(t, s.path("keyring.db"))
 	waits := b.request(b.find("user_id", "1"), "DSR-1")
-	eventually(t, "one request has failed and the other is in progress", func() bool {
+	storetest.Eventually(t, "one request has failed and the other is in progress", func() bool {
 		return s.count(`SELECT COUNT(*) FROM requests WHERE reference = 'DSR-2' AND state = 'failed' OR reference = 'DSR-1' AND state = 'in_progress'`) == 2
 	})
 	b.at("failed request", b.visit("/requests/"+fails), http.StatusOK)
@@ -47,7 +48,7 @@ func TestAxeFindsNothingOnPagesOfAStoreInTrouble(t *testing.T) {
 	b.shows("#row-"+fails, "Failed")
 	b.visit("/account") // away from what polls
 
-	eventually(t, "the page says what is waited for", func() bool {
+	storetest.Eventually(t, "the page says what is waited for", func() bool {
 		return s.count(`SELECT COUNT(*) FROM requests WHERE reference = 'DSR-1' AND last_error <> ''`) == 1
 	})
 	b.at("request that waits for a reader", b.visit("/requests/"+waits), http.StatusOK)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 // I1: whatever is told, asked, uploaded or mistyped, and whatever becomes of
@@ -46,7 +48,7 @@ func TestNoFileEverShowsAPersonalValue(t *testing.T) {
 	s.postCalls(posted)
 	s.look("while people are erased, with readers open")
 	release()
-	eventually(t, "every request is completed", func() bool {
+	storetest.Eventually(t, "every request is completed", func() bool {
 		return s.count(openRequests) == s.count(`SELECT COUNT(*) FROM requests WHERE state = 'pending' AND cancel_before > requested_at + 1000`)
 	})
 	s.look("after the erasures")
@@ -80,7 +82,7 @@ func (s *scene) importCSV(people []somebody) {
 	if _, err := io.WriteString(w, text[:most]); err != nil {
 		s.t.Fatal(err)
 	}
-	eventually(s.t, "some of the import is committed", func() bool { return s.count(`SELECT COUNT(*) FROM fragments`) > 0 })
+	storetest.Eventually(s.t, "some of the import is committed", func() bool { return s.count(`SELECT COUNT(*) FROM fragments`) > 0 })
 	s.look("during an import", im)
 	if _, err := io.WriteString(w, text[most:]); err != nil {
 		s.t.Fatal(err)
@@ -273,7 +275,7 @@ func (s *scene) uploadLists(held []somebody) {
 	}
 	stage := func(page, says string) {
 		s.t.Helper()
-		eventually(s.t, "the list's page says "+says, func() bool {
+		storetest.Eventually(s.t, "the list's page says "+says, func() bool {
 			return strings.Contains(want(s.t, 200, "a list's page")(staff.send("GET", page, nil)).body, says)
 		})
 	}
@@ -301,11 +303,11 @@ func (s *scene) uploadLists(held []somebody) {
 	if _, err := io.CopyN(w, body, int64(body.Len())*9/10); err != nil {
 		s.t.Fatal(err)
 	}
-	eventually(s.t, "a part of the list is kept", func() bool { return s.count(`SELECT COUNT(*) FROM spools WHERE stage = 'receiving'`) == 1 })
+	storetest.Eventually(s.t, "a part of the list is kept", func() bool { return s.count(`SELECT COUNT(*) FROM spools WHERE stage = 'receiving'`) == 1 })
 	s.look("while a list is on its way")
 	w.CloseWithError(io.ErrUnexpectedEOF)
 	<-ended
-	eventually(s.t, "nothing of it is kept", func() bool {
+	storetest.Eventually(s.t, "nothing of it is kept", func() bool {
 		return s.count(`SELECT COUNT(*) FROM spools WHERE stage IN ('receiving', 'discarded')`) == 0 && s.count(`SELECT COUNT(*) FROM spools WHERE origin = 'console'`) == 2
 	})
 }

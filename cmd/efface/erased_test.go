@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 // I2, I7: once a request is completed, no wrapped key of the profile is in any
@@ -61,7 +63,7 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 		t.Errorf("only %d keys of requests could be read before they were destroyed", len(planted))
 	}
 
-	eventually(t, "every request is claimed", func() bool {
+	storetest.Eventually(t, "every request is claimed", func() bool {
 		return s.count(`SELECT COUNT(*) FROM requests WHERE started_at > 0`) == len(erased)
 	})
 	s.importCalls(s.crowd(300, 0), "shop") // while the keys wait for the readers
@@ -72,7 +74,7 @@ func (s *scene) leavesNoKeyAndNoRow(t *testing.T) {
 		t.Error("no key is in any file: the readers kept nothing, or the search does not work")
 	}
 	release()
-	eventually(t, "every request is completed", func() bool { return s.count(openRequests) == 0 })
+	storetest.Eventually(t, "every request is completed", func() bool { return s.count(openRequests) == 0 })
 	check := func(when string) {
 		t.Helper()
 		s.search(gone, slices.DeleteFunc([]*process{s.server}, func(p *process) bool { return p == nil })).report(t, when)

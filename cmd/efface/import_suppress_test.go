@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 // What was erased with suppression does not come back by any form of a file,
@@ -17,7 +19,7 @@ func TestAnImportBringsNobodyBackWhoIsSuppressed(t *testing.T) {
 	ann, bob := newSomebody(), newSomebody()
 	s.command(ann.calls()+bob.calls(), "import", "--source", "shop", "-")
 	id, _ := s.requestOnce(map[string]any{"key": "user_id", "value": ann.userID, "suppress": true})
-	eventually(t, "the erasure is completed", func() bool { return s.count(openRequests) == 0 })
+	storetest.Eventually(t, "the erasure is completed", func() bool { return s.count(openRequests) == 0 })
 
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)

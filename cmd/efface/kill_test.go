@@ -47,7 +47,7 @@ func TestKilledAtAnyInstantNothingIsLostOrErasedWrongly(t *testing.T) {
 		}
 	}
 	s.serve(killWindow.String())
-	eventually(t, "the next start ends everything by itself", func() bool { return s.count(openRequests) == 0 })
+	storetest.Eventually(t, "the next start ends everything by itself", func() bool { return s.count(openRequests) == 0 })
 	d.check(t, true)
 	erased := d.checkRows(t)
 	large := d.count(`SELECT COUNT(*) FROM requests WHERE state = 'completed' AND records >= ` + fmt.Sprint(manyEvents))

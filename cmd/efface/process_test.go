@@ -104,21 +104,3 @@ func (p *planted) inPrint(of *process) sightings {
 	found.add(p.in([]byte(of.stderr.String())), "stderr")
 	return found
 }
-
-// longEnough is what a loaded machine may take for anything.
-const longEnough = 2 * time.Minute
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	limit := time.After(longEnough)
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-limit:
-			t.Fatalf("not after %s: %s", longEnough, what)
-		}
-	}
-}

@@ -41,7 +41,7 @@ func TestAServerErasesATestPersonAndFindsThemNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.serve("24h")
-	eventually(t, "a test person has passed", func() bool { return s.count(`SELECT COUNT(*) FROM test_persons WHERE passed > 0`) == 1 })
+	storetest.Eventually(t, "a test person has passed", func() bool { return s.count(`SELECT COUNT(*) FROM test_persons WHERE passed > 0`) == 1 })
 	if n := s.count(`SELECT COUNT(*) FROM requests WHERE origin = 'test' AND state = 'completed' AND actor_kind = 'system'`); n != 1 {
 		t.Errorf("%d test persons are erased", n)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/efface/efface/store/storetest"
 )
 
 // visitor sends requests to a server, as a browser with its cookies or as a
@@ -28,7 +30,7 @@ func newVisitor(t *testing.T, base, key string) *visitor {
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &visitor{base, key, &http.Client{
-		Jar: jar, Transport: transport, Timeout: longEnough,
+		Jar: jar, Transport: transport, Timeout: storetest.LongEnough,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
