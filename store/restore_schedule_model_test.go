@@ -46,7 +46,11 @@ func (s *schedule) settle() {
 		}
 	}
 	for name := range s.alive {
-		if s.find(name) == nil {
+		if id := s.find(name); id != nil {
+			if !slices.Contains(s.ids[name], *id) {
+				s.ids[name] = append(s.ids[name], *id)
+			}
+		} else {
 			s.say("%s is erased", name)
 			delete(s.alive, name)
 			s.erased[name] = true

@@ -105,6 +105,7 @@ func (s *schedule) restoreBy(r store.Restore, b taken, keyring string, listed ma
 	}
 	s.checkRequests()
 	s.check()
+	s.checkServed()
 }
 
 // restoreAs restores, and accepts a loss where one must be found.

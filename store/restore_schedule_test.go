@@ -19,9 +19,10 @@ import (
 )
 
 // Whatever was written, merged, requested, cancelled and erased between a backup
-// of either file and its restore: nobody who was erased comes back, nobody is lost
-// who is alive in the database put in place and whose keys are in the keyring used,
-// no acknowledged request or cancel is lost, and the log lists every erasure.
+// of either file and its restore: nobody who was erased comes back, not in the store,
+// on pages, by the API, in exports or in the files' bytes; nobody is lost who is alive
+// in the database put in place and whose keys are in the keyring used, no acknowledged
+// request or cancel is lost, and the log lists every erasure.
 func TestRandomRestoresBringNobodyBackAndLoseNobody(t *testing.T) {
 	for seed := range storetest.Scale(t, 1000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -56,6 +57,7 @@ type schedule struct {
 	barred   map[string]time.Time       // until when, of those, an address is suppressed
 	ended    map[erasure.RequestID]bool // whose keys are destroyed
 	requests map[erasure.RequestID]erasure.State
+	ids      map[string][]uuid.UUID            // the User IDs that led to a name
 	targets  map[erasure.RequestID][]uuid.UUID // whom they were for, also before a restore lost them
 	merged   [][2]uuid.UUID                    // whom the log tells to be one
 	backups  []taken
@@ -66,7 +68,7 @@ type schedule struct {
 func newSchedule(t *testing.T, seed uint64) *schedule {
 	s := &schedule{T: t, Rand: rand.New(rand.NewPCG(seed, 5)), dir: filepath.Join(t.TempDir(), "data"), witness: filepath.Join(t.TempDir(), "witness"),
 		clock: storetest.NewClock(), alive: map[string]bool{}, erased: map[string]bool{}, barred: map[string]time.Time{}, ended: map[erasure.RequestID]bool{}, requests: map[erasure.RequestID]erasure.State{},
-		targets: map[erasure.RequestID][]uuid.UUID{}}
+		targets: map[erasure.RequestID][]uuid.UUID{}, ids: map[string][]uuid.UUID{}}
 	s.open()
 	t.Cleanup(func() {
 		if t.Failed() {
