@@ -41,6 +41,7 @@ func TestAKeyIsShownOnceAndEndsWhenRevoked(t *testing.T) {
 	if err != nil || !k.ExpiresAt.Equal(k.CreatedAt.AddDate(0, 0, 90)) {
 		t.Fatalf("got %+v, %v", k, err)
 	}
+	a.says(http.StatusOK, "key:"+k.ID.String()) // as the log and receipts name it
 	path := "/settings/keys/" + k.ID.String() + "/revoke"
 	b.get(path).want(http.StatusOK)
 	b.post(path, nil).leadsTo("/settings/keys")
@@ -155,6 +156,7 @@ func TestAnAdminChangesAnotherOperator(t *testing.T) {
 	bob := st.operator("bob@example.com", erasure.Staff)
 	page := "/settings/operators/" + bob.ID.String()
 	admin.get(page).want(http.StatusOK)
+	admin.get("/settings/operators").says(http.StatusOK, "operator:"+bob.ID.String()) // as the log and receipts name them
 
 	b := st.browserOf(bob)
 	admin.post(page+"/role", url.Values{"role": {"operator"}}).leadsTo(page)
