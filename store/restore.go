@@ -17,7 +17,7 @@ import (
 type Restore struct {
 	From           string // directory that [DB.Backup] wrote; "" keeps the database that is there
 	KeyringFrom    string // copy of the keyring; "" keeps the one that is there
-	AcceptLoss     bool   // go on where the keyring lacks keys of people who were not erased
+	AcceptLoss     bool   // go on where the keyring lacks keys of people who were not erased, or the witness open requests
 	WithoutWitness bool   // go on without what was asked for and erased since the backup
 }
 
@@ -29,6 +29,7 @@ type Restored struct {
 	Ended    int       // cancelled or completed since
 	Reopened int       // whose rows came back, to be deleted again
 	Pending  int       // that have a new window
+	Unasked  int       // open requests of which the witness lacks what they ask for
 	Keys     int       // destroyed again
 	Unnamed  int       // keys destroyed because nothing names them
 	Lost     int       // sources whose key the keyring lacks, or has destroyed without an erasure

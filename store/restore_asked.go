@@ -10,6 +10,23 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
+// countUnasked refuses a witness that lacks what open requests ask for: whoever they
+// are for would stay, and they would be completed. Those that its newest head does not
+// sign may have been broken off before that was written.
+func (db *DB) countUnasked(signed int64) error {
+	h, did := &db.restoring.history, &db.restoring.Did
+	for id, r := range h.requests {
+		if _, known := h.asked[id]; !known && r.made != nil && r.made.Index < signed && r.state.Open() {
+			did.Unasked++
+		}
+	}
+	if did.Unasked == 0 || db.restoring.AcceptLoss {
+		return nil
+	}
+	return erasure.Errorf(erasure.CodeInvalid, "The requests.jsonl in the witness %s lacks open requests that its log lists, %d in all; put a good copy of the witness there or, where there is none, add --accept-loss and ask for them again: whom they are for is lost.",
+		db.options.Witness, did.Unasked)
+}
+
 // askAgain gives an open request what the witness keeps of it.
 func (t *tx) askAgain(r *request, a askedFor, lost []uuid.UUID) error {
 	if a.FromLog && !r.FromLog { // the backup knows more

@@ -21,6 +21,7 @@ import (
 type history struct {
 	behind   bool // the witness lacks some of the database's own entries
 	requests map[erasure.RequestID]*sinceBackup
+	untold   bool                           // the content of an entry since the backup has gone
 	renewed  bool                           // a restore since has given pending requests a new window
 	merges   [][]uuid.UUID                  // the one that stays first
 	accounts []erasure.Entry                // changes of operators and API keys
@@ -113,12 +114,15 @@ func (db *DB) readErased(ctx context.Context) error {
 // readWitness grows the log from the witness's entries, compares its tree with
 // the newest signed head, and reads the open requests and the suppressions.
 func (db *DB) readWitness(ctx context.Context) error {
-	var before, size int64
+	var before, size, signed int64
 	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&before); err != nil {
 		return err
 	}
 	if err := db.regrow(ctx, before); err != nil {
 		return err
+	}
+	if db.restoring.history.untold && db.restoring.KeyringFrom != "" {
+		return erasure.Errorf(erasure.CodeInvalid, "The witness in %s does not have the content of all entries since the backup, so that nobody knows whom this copy of the keyring would bring back; use a newer backup, or leave out --keyring-from to use the keyring that is there.", db.options.Witness)
 	}
 	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&size); err != nil {
 		return err
@@ -128,7 +132,8 @@ func (db *DB) readWitness(ctx context.Context) error {
 		if h.behind = u.Next() < before; u.Next() < db.restoring.manifest.Entries {
 			return erasure.Errorf(erasure.CodeInvalid, "The witness in %s is older than the backup; put its newest copy there or, where it is lost, move it aside and add --without-witness: %s.", db.options.Witness, sinceIsLost)
 		}
-		signed, err := db.checkHead(ctx, u.Head(), size)
+		var err error
+		signed, err = db.checkHead(ctx, u.Head(), size)
 		if err == nil && signed < before { // what is signed of the backup's own entries was compared
 			err = db.checkEntries(ctx, signed)
 		}
@@ -146,16 +151,13 @@ func (db *DB) readWitness(ctx context.Context) error {
 		h.asked[q.ID] = a
 		return err
 	})
+	if err == nil {
+		err = db.countUnasked(signed)
+	}
 	if err != nil {
 		return err
 	}
-	return db.witness.Suppressions(func(s witness.Suppression) error {
-		h.suppress[s.MAC] = s
-		if id, ok := erasure.ParseRequestID(s.Request); ok {
-			h.wanted[id] = true
-		}
-		return nil
-	})
+	return db.witness.Suppressions(h.takeSuppression)
 }
 
 // regrownInCommit is how many entries one commit takes over.
@@ -196,25 +198,23 @@ func (db *DB) regrow(ctx context.Context, from int64) error {
 	return db.regrowHeads(ctx)
 }
 
-// read reads an entry's line. One whose content has gone tells nothing. That the
-// bytes are right is known from the tree's hash, as far as the newest head signs.
+// read reads an entry's line, which must be one that verifiers take. One whose content
+// has gone tells nothing. That the bytes are right is known from the tree's hash, as far
+// as the newest head signs.
 func (h *history) read(index int64, line []byte) (row entryRow, at time.Time, err error) {
 	row.index = index
-	if evidence.Dropped(line) {
-		hash, _, err := evidence.LineHash(line, index)
-		row.hash = hash
+	hash, dropped, err := evidence.LineHash(line, index)
+	row.hash = hash
+	if err != nil || dropped {
+		h.untold = h.untold || dropped
 		return row, at, err
 	}
 	e, err := erasure.ParseEntry(line)
-	if err == nil && e.Index != index {
-		err = fmt.Errorf("entry %d stands in the place of %d", e.Index, index)
-	}
 	if err != nil {
 		return row, at, err
 	}
 	h.take(e)
 	row.bytes, row.kind, row.request = bytes.Clone(line), e.Kind, null16(e.Request)
-	row.hash = erasure.EntryHash(row.bytes)
 	return row, e.Time, nil
 }
 

@@ -68,7 +68,7 @@ func (t *tx) restored() error {
 	}
 	r := t.db.restoring
 	t.log(erasure.Entry{Kind: erasure.StoreRestored, Actor: erasure.Terminal, Counts: &erasure.Counts{Keys: r.Did.Keys}})
-	if r.Did.Lost > 0 {
+	if r.Did.Lost+r.Did.Unasked > 0 {
 		t.log(erasure.Entry{Kind: erasure.LossAccepted, Actor: erasure.Terminal, Counts: &erasure.Counts{Keys: r.Did.Lost}})
 	}
 	if r.WithoutWitness {

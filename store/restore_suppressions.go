@@ -2,10 +2,27 @@ package store
 
 import (
 	"encoding/hex"
+	"errors"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/witness"
 )
+
+// takeSuppression takes notice of one that the witness keeps.
+func (h *history) takeSuppression(s witness.Suppression) error {
+	_, ok := erasure.ParseFingerprint(s.MAC)
+	id, known := erasure.ParseRequestID(s.Request)
+	if !ok || !known && !s.Lifted {
+		return errSuppression
+	}
+	h.suppress[s.MAC] = s
+	if known {
+		h.wanted[id] = true
+	}
+	return nil
+}
+
+var errSuppression = errors.New("the suppression is not in the form that Efface writes")
 
 // redoSuppressions keeps those of the witness and no other, unless the database
 // that is kept is newer.
@@ -33,12 +50,8 @@ func (t *tx) redoSuppressions() error {
 }
 
 func (t *tx) suppressAgain(s witness.Suppression, sharedAt int64) error {
-	mac, ok := erasure.ParseFingerprint(s.MAC)
-	id, known := erasure.ParseRequestID(s.Request)
-	if !ok || !known {
-		return erasure.Errorf(erasure.CodeInvalid, "A line of suppressions.jsonl in the witness %s is damaged; put a good copy of the witness there or, where there is none, move it aside and add --without-witness: %s.",
-			t.db.options.Witness, sinceIsLost)
-	}
+	mac, _ := erasure.ParseFingerprint(s.MAC)
+	id, _ := erasure.ParseRequestID(s.Request)
 	number, err := t.keyNumber(erasure.Table(s.Table), s.Key)
 	if err != nil {
 		return err

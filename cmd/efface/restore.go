@@ -12,7 +12,7 @@ type restoreCommand struct {
 	storeFlags
 	From           string `help:"Directory of the backup; keeps the efface.db that is there unless given." placeholder:"DIR"`
 	KeyringFrom    string `help:"Copy of the keyring; keeps the keyring that is there unless given." placeholder:"FILE"`
-	AcceptLoss     bool   `help:"Go on where the keyring lacks keys of people who were not erased, and delete what of them can't be read."`
+	AcceptLoss     bool   `help:"Go on where the keyring lacks keys of people who were not erased, and delete what of them can't be read, or where the witness lacks open requests."`
 	WithoutWitness bool   `help:"Go on where the witness is lost, and with it what was asked for and erased since the backup."`
 	CancelWindow   span   `help:"For how long pending requests may be cancelled from now on." default:"${cancel_window}" placeholder:"DURATION"`
 }
@@ -46,6 +46,7 @@ func (c *restoreCommand) Run(ctx context.Context, p program) error {
 		{"Sources deleted whose keys are lost", did.Lost},
 		{"Sources deleted whose keys had been destroyed, as of people erased since the backup", did.Gone},
 		{"Identifiers that can't be read and lead to nobody now; the lines above name whose they are: find them by another one or by the User ID, or use another backup", did.Unread},
+		{"Open requests of which the witness lacks whom they are for, to be asked for again", did.Unasked},
 		{"Pending requests, which may be cancelled for another " + c.CancelWindow.String(), did.Pending},
 	} {
 		if some.n > 0 {

@@ -1,0 +1,75 @@
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/efface/efface/store"
+	"github.com/efface/efface/store/erasure"
+	"github.com/efface/efface/store/evidence"
+	"github.com/efface/efface/store/storetest"
+)
+
+// What a damaged witness lacks is not passed over: an acknowledged request would be
+// completed while its person stays, who was erased would be back.
+func TestAWitnessThatLacksSomethingIsRefused(t *testing.T) {
+	d := openOnDisk(t)
+	for _, user := range []string{"u1", "u2"} {
+		tellPerson(t, d.DB, user, 4)
+	}
+	backup, keyring, _ := d.backup(t)
+	d.erased(t, "u1")
+	storetest.Requested(t, d.DB, "user_id", "u2")
+	must(t, second(d.Checkpoint(t.Context())))
+	witness := filepath.Join(d.dir, "witness")
+	for name, c := range map[string]struct {
+		file   string
+		change func(b []byte) []byte
+		says   string
+	}{
+		"its open requests": {"requests.jsonl", func([]byte) []byte { return nil }, "lacks open requests that its log lists, 1 in all"},
+		"the content of entries": {"log.jsonl", func(b []byte) []byte {
+			lines := bytes.SplitAfter(b, []byte("\n"))
+			for i, line := range lines {
+				if bytes.Contains(line, []byte(erasure.KeysDestroyed)) {
+					lines[i] = evidence.DroppedLine(int64(i), erasure.EntryHash(bytes.TrimSuffix(line, []byte("\n"))))
+				}
+			}
+			return bytes.Join(lines, nil)
+		}, "does not have the content of all entries since the backup"},
+		"an entry that verifiers take": {"log.jsonl", func(b []byte) []byte {
+			last := b[bytes.LastIndexByte(b[:len(b)-1], '\n')+1:]
+			n := bytes.Count(b, []byte("\n"))
+			another := strings.Replace(string(last), fmt.Sprintf(`"index":%d,`, n-1), fmt.Sprintf(`"index":%d, `, n), 1)
+			return append(bytes.Clone(b), another...)
+		}, "in the witness, is damaged"},
+		"a suppression that is one": {"suppressions.jsonl", func(b []byte) []byte { return append(bytes.Clone(b), "{\"mac\":\"x\"}\n"...) }, "in the witness, is damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: copied(t, witness)}
+			b, err := os.ReadFile(filepath.Join(o.Witness, c.file))
+			must(t, err)
+			place(t, o.Witness, c.file, string(c.change(b)))
+			refusedUntouched(t, o, store.Restore{From: backup, KeyringFrom: keyring}, c.says)
+		})
+	}
+}
+
+// Nobody can ask again for a request of which nothing but its entry is left: it is told.
+func TestOpenRequestsThatTheWitnessLacksAreToldOnceAccepted(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	backup, keyring, _ := d.backup(t)
+	storetest.Requested(t, d.DB, "user_id", "u1")
+	must(t, second(d.Checkpoint(t.Context())))
+	must(t, os.Truncate(filepath.Join(d.dir, "witness", "requests.jsonl"), 0))
+	after, did := d.restoredFrom(t, store.Restore{From: backup, KeyringFrom: keyring, AcceptLoss: true})
+	if did.Unasked != 1 || did.Lost != 0 || !after.finds(t, "u1") {
+		t.Errorf("the restore tells of %+v", did)
+	}
+	storetest.CheckLog(t, after.dir)
+}
