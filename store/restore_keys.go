@@ -192,6 +192,10 @@ func (db *DB) walkKeyring(ctx context.Context, k *keysFound) error {
 
 func (db *DB) walkFragments(ctx context.Context, k *keysFound) error {
 	k.dead = map[erasure.RequestID][]deadFragment{}
+	claimed, err := db.claimedSince(ctx)
+	if err != nil {
+		return fmt.Errorf("reading who is being erased: %w", err)
+	}
 	for last := int64(0); ; {
 		fs, err := db.fragmentsAfter(ctx, last)
 		if err != nil || len(fs) == 0 {
@@ -203,7 +207,7 @@ func (db *DB) walkFragments(ctx context.Context, k *keysFound) error {
 			switch {
 			case erased:
 				k.dead[id] = append(k.dead[id], deadFragment{f.id, f.profile, f.table, f.key})
-			case k.live.has(f.key.ID) || f.claimed:
+			case k.live.has(f.key.ID) || f.claimed || claimed[f.profile]:
 			case db.restoring.WithoutWitness && k.empty.has(f.key.ID):
 				k.gone = append(k.gone, f)
 			default:

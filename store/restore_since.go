@@ -1,6 +1,10 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,4 +86,45 @@ func (h *history) takeErased(e erasure.Entry) {
 	for _, id := range e.Keys {
 		h.erased[id] = *e.Request
 	}
+}
+
+// claimedSince are the profiles whose erasure has begun since the backup and of which
+// the log does not list the keys yet: a kill may have come between the two.
+func (db *DB) claimedSince(ctx context.Context) (profiles map[int64]bool, err error) {
+	profiles = map[int64]bool{}
+	for id, since := range db.restoring.history.requests {
+		if since.state != erasure.InProgress && since.state != erasure.Failed || !since.destroyed.IsZero() {
+			continue
+		}
+		people, err := db.peopleOf(ctx, id, since)
+		if err != nil {
+			return nil, err
+		}
+		for _, efface := range people {
+			var profile int64
+			err := db.reads.QueryRowContext(ctx, `SELECT COALESCE(leads_to, id) FROM profiles WHERE efface_id = $1`, efface[:]).Scan(&profile)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+			profiles[profile] = true
+		}
+	}
+	return profiles, nil
+}
+
+// peopleOf are the User IDs that an open request is for, or was before a restore
+// lost them.
+func (db *DB) peopleOf(ctx context.Context, id erasure.RequestID, since *sinceBackup) ([]uuid.UUID, error) {
+	people := slices.Clone(since.lost)
+	if a := db.restoring.history.asked[id]; a.EffaceID != nil {
+		people = append(people, *a.EffaceID)
+	}
+	r, err := db.readRequest(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoRequest):
+		err = nil
+	case err == nil && r.EffaceID != nil:
+		people = append(people, *r.EffaceID)
+	}
+	return people, err
 }
