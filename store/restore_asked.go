@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,13 +11,17 @@ import (
 	"github.com/efface/efface/store/seal"
 )
 
+// inFlight is for how long a commit may wait for the witness, at most: of what came
+// last, a kill may have left the entries alone, written by another program.
+const inFlight = 30 * time.Second
+
 // countUnasked refuses a witness that lacks what open requests ask for: whoever they
-// are for would stay, and they would be completed. Those that its newest head does not
-// sign may have been broken off before that was written.
-func (db *DB) countUnasked(signed int64) error {
+// are for would stay, and they would be completed. One whose keys are destroyed needs
+// nothing more.
+func (db *DB) countUnasked() error {
 	h, did := &db.restoring.history, &db.restoring.Did
 	for id, r := range h.requests {
-		if _, known := h.asked[id]; !known && r.made != nil && r.made.Index < signed && r.state.Open() {
+		if _, known := h.asked[id]; !known && r.made != nil && h.newest.Sub(r.made.Time) > inFlight && r.state.Open() && r.destroyed.IsZero() {
 			did.Unasked++
 		}
 	}

@@ -21,6 +21,7 @@ import (
 type history struct {
 	behind   bool // the witness lacks some of the database's own entries
 	requests map[erasure.RequestID]*sinceBackup
+	newest   time.Time                      // when the last of them was written
 	untold   bool                           // the content of an entry since the backup has gone
 	renewed  bool                           // a restore since has given pending requests a new window
 	merges   [][]uuid.UUID                  // the one that stays first
@@ -114,7 +115,7 @@ func (db *DB) readErased(ctx context.Context) error {
 // readWitness grows the log from the witness's entries, compares its tree with
 // the newest signed head, and reads the open requests and the suppressions.
 func (db *DB) readWitness(ctx context.Context) error {
-	var before, size, signed int64
+	var before, size int64
 	if err := db.reads.QueryRowContext(ctx, logSizeQuery).Scan(&before); err != nil {
 		return err
 	}
@@ -132,8 +133,7 @@ func (db *DB) readWitness(ctx context.Context) error {
 		if h.behind = u.Next() < before; u.Next() < db.restoring.manifest.Entries {
 			return erasure.Errorf(erasure.CodeInvalid, "The witness in %s is older than the backup; put its newest copy there or, where it is lost, move it aside and add --without-witness: %s.", db.options.Witness, sinceIsLost)
 		}
-		var err error
-		signed, err = db.checkHead(ctx, u.Head(), size)
+		signed, err := db.checkHead(ctx, u.Head(), size)
 		if err == nil && signed < before { // what is signed of the backup's own entries was compared
 			err = db.checkEntries(ctx, signed)
 		}
@@ -152,7 +152,7 @@ func (db *DB) readWitness(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		err = db.countUnasked(signed)
+		err = db.countUnasked()
 	}
 	if err != nil {
 		return err

@@ -141,9 +141,10 @@ func namedKeys(t *testing.T, dir string) map[uuid.UUID][]named {
 // keys of people who were not erased.
 func (s *schedule) lossOf(all map[uuid.UUID][]named, fine func(key string) bool) bool {
 	for id, keys := range all {
-		carriedOut := false
+		carriedOut := false // or begun
 		for request := range s.targets {
-			carriedOut = carriedOut || s.ended[request] && s.isFor(request, id)
+			begun := s.ended[request] || s.requests[request] == erasure.InProgress || s.requests[request] == erasure.Failed
+			carriedOut = carriedOut || begun && s.isFor(request, id)
 		}
 		for _, k := range keys {
 			if !fine(k.key) && !k.claimed && !carriedOut {

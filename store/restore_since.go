@@ -27,6 +27,7 @@ type sinceBackup struct {
 
 // take takes notice of an entry that came after the backup.
 func (h *history) take(e erasure.Entry) {
+	h.newest = e.Time
 	switch e.Kind {
 	case erasure.RoleChanged, erasure.OperatorDisabled, erasure.OperatorEnabled, erasure.PasswordChanged, erasure.LinkUsed, erasure.KeyRevoked:
 		h.accounts = append(h.accounts, e)

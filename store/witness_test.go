@@ -196,6 +196,27 @@ func TestNothingIsAcknowledgedThatTheWitnessLacks(t *testing.T) {
 	storetest.CheckWitness(t, d.dir)
 }
 
+// A claim that the witness lacks would be none to a restore, and its keys lost.
+func TestNoKeyIsDestroyedWhoseClaimTheWitnessLacks(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 2)
+	r := storetest.Requested(t, d.DB, "user_id", "u1")
+	d.clock.Advance(24 * time.Hour)
+	mend := breakWitness(t, d.dir)
+	if _, err := d.ClaimDue(t.Context(), 500); !errors.Is(err, store.ErrWitness) {
+		t.Errorf("the claim is answered with %v", err)
+	}
+	refs, err := d.KeysToDestroy(t.Context())
+	must(t, err)
+	secret := d.wrapped(t, refs)
+	if _, _, err := d.DestroyKeys(t.Context(), 500); !errors.Is(err, store.ErrWitness) || len(refs) == 0 || !d.shows(t, secret) {
+		t.Errorf("of %d keys some were destroyed: %v", len(refs), err)
+	}
+	mend()
+	storetest.EraseAll(t, d.DB)
+	checkErased(t, d, r.ID)
+}
+
 // breakWitness lets the log's file fail until it is mended, which only who writes
 // to it notices.
 func breakWitness(t *testing.T, dir string) (mend func()) {

@@ -155,6 +155,11 @@ func (db *DB) testifyOne(u *witness.Update, c testimony) error {
 			return err
 		}
 	}
+	if c.head.signed != "" {
+		if err := db.setHead(u, c.head); err != nil {
+			return err
+		}
+	}
 	asked, err := db.sealAsked(c.asked)
 	if err == nil {
 		err = u.Put(asked)
@@ -163,10 +168,7 @@ func (db *DB) testifyOne(u *witness.Update, c testimony) error {
 		return err
 	}
 	u.End(c.ended)
-	if err := u.Suppress(c.suppressed); err != nil || c.head.signed == "" {
-		return err
-	}
-	return db.setHead(u, c.head) // last: a restore takes it that what it signs is whole
+	return u.Suppress(c.suppressed)
 }
 
 // ends is the end of the last line, where there is one.
