@@ -87,9 +87,12 @@ func isRemoved(f *os.File) (bool, error) {
 func openError(o Options, err error) error {
 	var sentence *erasure.Error
 	var lite sqlite3.Error
+	var path *fs.PathError
 	switch {
 	case errors.As(err, &sentence):
 		return sentence
+	case errors.As(err, &path) && (errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)):
+		return erasure.Errorf(erasure.CodeInvalid, "Efface cannot use %s: %v; put the file or directory that belongs there in its place, or name another.", path.Path, path.Err)
 	case errors.Is(err, seal.ErrMaster), errors.Is(err, seal.ErrUnknown), errors.Is(err, seal.ErrDestroyed):
 		return erasure.Errorf(erasure.CodeConflict,
 			"The master key %s and the keyring %s do not both fit this store; put those that it was made with in their places.",
@@ -121,4 +124,17 @@ func isFull(err error) bool {
 	var lite sqlite3.Error
 	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &lite) &&
 		(lite.Code == sqlite3.ErrFull || lite.Code == sqlite3.ErrIoErr && lite.SystemErrno == syscall.ENOSPC)
+}
+
+// openRegular opens a file to be read. What is none, as a pipe, could be read for
+// ever.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, erasure.Errorf(erasure.CodeInvalid, "There is no file at %s, but a directory or device; name the file that belongs there.", path)
+	}
+	return os.Open(path)
 }

@@ -3,10 +3,12 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/efface/efface/store/erasure"
 	"github.com/efface/efface/store/evidence"
@@ -32,6 +34,7 @@ type Manifest struct {
 const (
 	manifestFile    = "backup.json"
 	manifestVersion = 1
+	manifestLimit   = 1 << 20 // bytes
 )
 
 // Sign signs what the manifest says with a log's key.
@@ -76,10 +79,15 @@ func (r Restore) checkSignature(m Manifest, logKey string) error {
 }
 
 func (r Restore) manifest() (m Manifest, err error) {
-	b, err := os.ReadFile(filepath.Join(r.From, manifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := openRegular(filepath.Join(r.From, manifestFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return m, r.noBackup()
 	}
+	if err != nil {
+		return m, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, manifestLimit))
+	err = errors.Join(err, f.Close())
 	if err != nil {
 		return m, err
 	}

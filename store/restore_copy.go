@@ -57,7 +57,7 @@ func (r Restore) copyKeyring(to string) error {
 
 // copyFile copies to a new file that only its owner can read.
 func copyFile(from, to string) (hash string, size int64, err error) {
-	in, err := os.Open(from)
+	in, err := openRegular(from)
 	if err != nil {
 		return "", 0, err
 	}

@@ -45,14 +45,15 @@ func (p *placement) keep(staged Options) error {
 // readPlacement reads what a restore that was broken off had prepared; nil where
 // there is none.
 func readPlacement(o Options) (p *placement, err error) {
-	b, err := os.ReadFile(filepath.Join(o.Dir, stagingDir, placementFile))
+	path := filepath.Join(o.Dir, stagingDir, placementFile)
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	if err == nil && json.Unmarshal(b, &p) != nil {
+		err = erasure.Errorf(erasure.CodeInvalid, "The file %s, which a restore left, is damaged; move the directory that it is in aside and run efface restore again.", path)
 	}
-	return p, json.Unmarshal(b, &p)
+	return p, err
 }
 
 // placementBefore is what the same restore had prepared when it was killed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,10 @@ func TestAWitnessThatLacksSomethingIsRefused(t *testing.T) {
 			another := strings.Replace(string(last), fmt.Sprintf(`"index":%d,`, n-1), fmt.Sprintf(`"index":%d, `, n), 1)
 			return append(bytes.Clone(b), another...)
 		}, "in the witness, is damaged"},
+		"a line with an end": {"log.jsonl", func(b []byte) []byte {
+			first := bytes.IndexByte(b, '\n') + 1
+			return slices.Concat(b[:first], bytes.Repeat([]byte("x"), 65<<20), []byte("\n"), b[first:])
+		}, "Line 2 of"},
 		"a suppression that is one": {"suppressions.jsonl", func(b []byte) []byte { return append(bytes.Clone(b), "{\"mac\":\"x\"}\n"...) }, "in the witness, is damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,4 +80,46 @@ func TestOpenRequestsThatTheWitnessLacksAreToldOnceAccepted(t *testing.T) {
 		t.Errorf("the restore tells of %+v", did)
 	}
 	storetest.CheckLog(t, after.dir)
+}
+
+// What is not of the kind that it should be stops a restore with a sentence.
+func TestARestoreTellsFilesFromDirectories(t *testing.T) {
+	d := openOnDisk(t)
+	tellPerson(t, d.DB, "u1", 4)
+	backup, keyring, _ := d.backup(t)
+	witness := filepath.Join(d.dir, "witness")
+	for name, c := range map[string]struct {
+		change func(t *testing.T, o *store.Options, r *store.Restore)
+		says   string
+	}{
+		"a file of the backup":       {func(_ *testing.T, _ *store.Options, r *store.Restore) { r.From = filepath.Join(backup, "efface.db") }, "There is no backup in"},
+		"the keyring's directory":    {func(_ *testing.T, _ *store.Options, r *store.Restore) { r.KeyringFrom = filepath.Dir(keyring) }, "There is no file at"},
+		"a manifest that is a place": {instead("backup.json", func(path string) error { return os.Mkdir(path, 0o700) }), "There is no file at"},
+		"a manifest without an end":  {instead("backup.json", func(path string) error { return os.Symlink("/dev/zero", path) }), "There is no file at"},
+		"a file of the witness": {func(_ *testing.T, o *store.Options, _ *store.Restore) {
+			o.Witness = filepath.Join(witness, "log.jsonl")
+		}, "Efface cannot use"},
+		"what a restore left": {func(t *testing.T, o *store.Options, _ *store.Restore) {
+			must(t, os.Mkdir(filepath.Join(o.Dir, "restoring"), 0o700))
+			place(t, filepath.Join(o.Dir, "restoring"), "placement.json", "{")
+		}, "is damaged; move the directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := store.Options{Dir: secretsTo(t, d.dir), Clock: d.clock, Witness: witness}
+			r := store.Restore{From: backup, KeyringFrom: keyring}
+			c.change(t, &o, &r)
+			_, err := store.RestoreBackup(t.Context(), o, r)
+			if erasure.CodeOf(err) == "" || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the restore is refused with %v", err)
+			}
+		})
+	}
+}
+
+// instead restores from a directory in which something else stands in a file's place.
+func instead(name string, put func(path string) error) change {
+	return func(t *testing.T, _ *store.Options, r *store.Restore) {
+		r.From = t.TempDir()
+		must(t, put(filepath.Join(r.From, name)))
+	}
 }

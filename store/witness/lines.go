@@ -159,12 +159,15 @@ func (l *lines) each(from int64, fn func(line []byte, at int64) error) error {
 
 // eachLine is good until fn returns: the next line overwrites it. A half last
 // line is left out.
-func eachLine(f io.ReaderAt, from, to int64, fn func(line []byte, at int64) error) error {
+func eachLine(f *os.File, from, to int64, fn func(line []byte, at int64) error) error {
 	r := newLineReader(io.NewSectionReader(f, from, to-from), 1<<20)
 	for at := from; ; {
 		line, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if errors.Is(err, errLong) {
+			err = damaged(f.Name(), at, err)
 		}
 		if err == nil {
 			err = fn(line, at)
@@ -186,6 +189,9 @@ func search(f *os.File, size, n int64, number func(line []byte) (int64, error)) 
 			return 0, err
 		}
 		line, err := newLineReader(io.NewSectionReader(f, begin, size-begin), 4<<10).next()
+		if errors.Is(err, errLong) {
+			err = damaged(f.Name(), begin, err)
+		}
 		if err != nil {
 			return 0, err
 		}
