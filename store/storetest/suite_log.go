@@ -192,7 +192,8 @@ func checkRows(t testing.TB, tx *sql.Tx, requests map[string]*logged, restored b
 		if r.state != s || string(r.origin) != origin || r.reference != reference {
 			t.Errorf("request %s is %s in its row and %s in the log", name, state, r.state)
 		}
-		if r.destroyed != destroyed || destroyed && joined != (r.keys == 0) {
+		alone := restored && !joined // of one that ended since the backup, the row does not say what it was joined with
+		if r.destroyed != destroyed || destroyed && !alone && joined != (r.keys == 0) {
 			t.Errorf("the keys of request %s are destroyed: %v in its row, %v and %d of them in the log", name, destroyed, r.destroyed, r.keys)
 		}
 		if finished == s.Open() || s == erasure.Completed && (!destroyed || profile || sealed || keys) {
