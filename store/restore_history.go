@@ -29,6 +29,7 @@ type history struct {
 	erased   map[[16]byte]erasure.RequestID // by the ids of the keys
 	asked    map[erasure.RequestID]askedFor // the open requests
 	suppress map[string]witness.Suppression // by fingerprint
+	lifted   map[erasure.RequestID]bool     // of which a suppression was lifted since
 	wanted   map[erasure.RequestID]bool     // by which suppression is known to have been asked for since
 }
 
@@ -37,7 +38,7 @@ type history struct {
 func (db *DB) readHistory(ctx context.Context) error {
 	h := &db.restoring.history
 	*h = history{requests: map[erasure.RequestID]*sinceBackup{}, erased: map[[16]byte]erasure.RequestID{},
-		asked: map[erasure.RequestID]askedFor{}, suppress: map[string]witness.Suppression{}, wanted: map[erasure.RequestID]bool{}}
+		asked: map[erasure.RequestID]askedFor{}, suppress: map[string]witness.Suppression{}, wanted: map[erasure.RequestID]bool{}, lifted: map[erasure.RequestID]bool{}}
 	if err := db.readErased(ctx); err != nil {
 		return fmt.Errorf("reading which keys were destroyed: %w", err)
 	}
@@ -157,7 +158,10 @@ func (db *DB) readWitness(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.witness.Suppressions(h.takeSuppression)
+	if err := db.witness.Suppressions(h.takeSuppression); err != nil {
+		return err
+	}
+	return db.keepSuppressions(ctx)
 }
 
 // regrownInCommit is how many entries one commit takes over.

@@ -38,6 +38,7 @@ func (h *history) take(e erasure.Entry) {
 	case erasure.SuppressionAdded, erasure.SuppressionLifted:
 		if e.Request != nil {
 			h.wanted[*e.Request] = true
+			h.lifted[*e.Request] = h.lifted[*e.Request] || e.Kind == erasure.SuppressionLifted
 		}
 	}
 	h.takeErased(e)

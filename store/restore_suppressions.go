@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 
@@ -24,7 +25,28 @@ func (h *history) takeSuppression(s witness.Suppression) error {
 
 var errSuppression = errors.New("the suppression is not in the form that Efface writes")
 
-// redoSuppressions keeps those of the witness and no other, unless the database
+// keepSuppressions adds to those of the witness what it lacks of the backup's, and
+// what nobody lifted since: nothing of an erased person is collected again because a
+// file was damaged.
+func (db *DB) keepSuppressions(ctx context.Context) error {
+	h := &db.restoring.history
+	_, hb := db.now()
+	kept := 0
+	err := db.eachSuppression(ctx, func(s witness.Suppression) error {
+		id, _ := erasure.ParseRequestID(s.Request)
+		if _, told := h.suppress[s.MAC]; told || h.lifted[id] || s.Expires <= hb.Passed() {
+			return nil
+		}
+		kept++
+		return h.takeSuppression(s)
+	})
+	if kept > 0 {
+		db.log.Warn("the witness lacks suppressions that the database has; they are kept, but those added since the backup may be lost", "suppressions", kept)
+	}
+	return err
+}
+
+// redoSuppressions keeps those of the history and no other, unless the database
 // that is kept is newer.
 func (t *tx) redoSuppressions() error {
 	if t.db.restoring.WithoutWitness || t.db.restoring.history.behind {

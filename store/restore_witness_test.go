@@ -123,3 +123,30 @@ func instead(name string, put func(path string) error) change {
 		must(t, put(filepath.Join(r.From, name)))
 	}
 }
+
+// What is lost of the witness's suppressions lets nobody be collected again whom the
+// backup knows to be suppressed, and whom nobody lifted since.
+func TestSuppressionsThatTheWitnessLacksAreKept(t *testing.T) {
+	d := openOnDisk(t)
+	suppressed := func(db *store.DB, user string) *erasure.Suppression {
+		found, err := db.CheckSuppressions(t.Context(), erasure.System, storetest.Identifiers("email", user+"@example.com"))
+		must(t, err)
+		return found[0]
+	}
+	for _, user := range []string{"kept", "lifted"} {
+		tellPerson(t, d.DB, user, 4)
+		_, _, err := d.RequestErasure(t.Context(), erasure.NewRequest{Asked: storetest.Identifiers("user_id", user)[0],
+			Origin: erasure.API, Actor: erasure.System, Suppress: true})
+		must(t, err)
+	}
+	d.clock.Advance(store.DefaultCancelWindow)
+	storetest.EraseAll(t, d.DB)
+	backup, keyring, _ := d.backup(t)
+	s := suppressed(d.DB, "lifted")
+	must(t, second(d.Lift(t.Context(), erasure.System, erasure.Lift{Fingerprint: s.Fingerprint, Request: s.Request, Reason: erasure.LiftMistake})))
+	must(t, os.Truncate(filepath.Join(d.dir, "witness", "suppressions.jsonl"), 0))
+	after, _ := d.restoredFrom(t, store.Restore{From: backup, KeyringFrom: keyring})
+	if suppressed(after.DB, "kept") == nil || suppressed(after.DB, "lifted") != nil {
+		t.Error("who is suppressed may be collected again, or who was lifted may not")
+	}
+}
